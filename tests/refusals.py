@@ -720,9 +720,13 @@ _REFERENCE_PLACES: Mapping[str, tuple[str, Edit, str, Any]] = {
 }
 #: Wrong references to a ConfigMap or an App, and their counterparts.
 _WRONG_REFERENCES: Mapping[str, tuple[Spec, Spec, tuple[str, ...]]] = {
-    "a name": ({**_CONFIG, "name": "Orders"}, _CONFIG, ("names no object", "Correct apiVersion")),
-    "an apiVersion": ({**_OTHER, "apiVersion": "example.com"}, _OTHER, ("names no object", "Correct apiVersion")),
-    "a namespace": ({**_CONFIG, "namespace": "a.b"}, {**_CONFIG, "namespace": "a-b"}, ("names no object",)),
+    "a name": ({**_CONFIG, "name": "Orders"}, _CONFIG, ("not a valid reference", "Correct apiVersion")),
+    "an apiVersion": (
+        {**_OTHER, "apiVersion": "example.com"},
+        _OTHER,
+        ("not a valid reference", "Correct apiVersion"),
+    ),
+    "a namespace": ({**_CONFIG, "namespace": "a.b"}, {**_CONFIG, "namespace": "a-b"}, ("not a valid reference",)),
     "a Secret": ({**_CONFIG, "kind": "Secret", "fieldPath": "data.a"}, _CONFIG, ("names a Secret", "another object")),
     "an own kind": (
         {**_OTHER, "apiVersion": "lambda.esm-operator.io/v1", "kind": "EventSourceMapping"},
@@ -732,11 +736,11 @@ _WRONG_REFERENCES: Mapping[str, tuple[Spec, Spec, tuple[str, ...]]] = {
     "no fieldPath": (
         {name: value for name, value in _OTHER.items() if name != "fieldPath"},
         _OTHER,
-        ("needs fieldPath", "ConfigMap need none", "Add fieldPath"),
+        ("needs fieldPath", "ConfigMap do not need it", "Add fieldPath"),
     ),
     "a fieldPath": ({**_OTHER, "fieldPath": "status..value"}, _OTHER, ("fieldPath in", "Correct fieldPath")),
     "no key": ({name: value for name, value in _CONFIG.items() if name != "key"}, _CONFIG, ("needs key", "Add or")),
-    "a needless key": ({**_OTHER, "key": "a"}, _OTHER, ("takes key only then", "remove key")),
+    "a needless key": ({**_OTHER, "key": "a"}, _OTHER, ("cannot have key", "remove key")),
 }
 
 

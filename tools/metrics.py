@@ -16,8 +16,9 @@ LABELS: Mapping[str, str] = {
     "code": "for AWS: `OK`, the error code of AWS, or the name of the exception if AWS did not answer. After 50 "
     "different codes that AWS does not document, each new one is `Other`. A code that may be a name or an ID is also "
     "`Other`. For Kubernetes: the HTTP status, or `none` if there was no answer",
-    "group": "API groups of the kinds to which resources refer, and that the operator may watch. Empty: the core group",
-    "kind": "the change that the operator corrected: `fields`, `tags` or `deleted`. Of "
+    "group": "the API group of a kind to which resources refer, if the operator may watch the kind. Empty: the core "
+    "group",
+    "kind": "the change that the operator corrected: `fields`, `tags` or `deleted`. For "
     "`esm_operator_referenced_objects`: the kind, such as `Queue`",
     "name": "name of the resource",
     "namespace": "namespace of the resource",

@@ -47,7 +47,7 @@ _SOON, _PATIENCE = 0.2, 3.0
 _LONGEST_PAUSE = 10.0
 #: Namespaces that are listed one by one when they begin to match the selector. If there are more, all are listed.
 _LISTED_SINGLY = 10
-#: Resources that are resolved again before other tasks get a turn. It takes a few milliseconds.
+#: The most resources to resolve again before other tasks get a turn. This takes a few milliseconds.
 _RESOLVED_TOGETHER = 50
 #: Seconds after which the unknown regions of a ProviderConfig are logged again, if it changes.
 _QUIET = 600.0

@@ -203,7 +203,7 @@ class Term:
             self.mappings_changed(self._states.of(resource.key).place, [resource.uuid])
 
     def _reconcile_predecessors(self, names: Collection[str]) -> None:
-        """Reconcile resources that others name in ``takeOverFrom``, if their deletion waits for the others."""
+        """Reconcile resources that others name in ``takeOverFrom`` if their deletion waits for these others."""
         for name in {name.removeprefix(f"{self._settings.cluster_name}/") for name in names} - {""}:
             former = self._cache.get(Key(*name.partition("/")[::2]))
             if former is not None and former.deleting:
@@ -212,8 +212,8 @@ class Term:
     def references_changed(self, resource: Resource, old: Resource | None) -> None:
         """Reconcile a resource if the objects that it references have changed. The status may show the change already.
 
-        Without the old resource, the cache has taken the new values with the answer to a write of the operator. The
-        reconcile that has sent the write may have ended with the old values.
+        Without the old resource, the cache took the new values from the answer to a write of the operator. The
+        reconcile that sent the write may have ended with the old values.
         """
         changed = old is not None and (not is_same_work(old, resource) or _lacks_another(old, resource))
         if changed or self._states.of(resource.key).awaits_references or not _shows_references(resource):
@@ -356,7 +356,7 @@ class Term:
 
 
 def _lacks_another(old: Resource, new: Resource) -> bool:
-    """Whether another object is missing than before, or for another reason. While objects load, none is."""
+    """Whether another object is missing than before, or for another reason. False if none was missing before."""
     return new.outdated != old.outdated and old.outdated is not None and not old.outdated.passes
 
 

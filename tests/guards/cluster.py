@@ -38,7 +38,7 @@ GUARDS = (
     ),
     Guard(
         name="secrets-are-never-read",
-        harm="A tenant reads a Secret, if somebody has given the operator the right to do so.",
+        harm="A tenant reads a Secret if the operator has permission to read Secrets.",
         file="cluster/discovery.py",
         text="kind in kinds and kind not in _NEVER_READ",
         without="kind in kinds",

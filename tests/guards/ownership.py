@@ -129,7 +129,7 @@ GUARDS = (
     ),
     Guard(
         name="access-to-inherit",
-        harm="A user of another namespace keeps a deletion from ending, with a resource that takes its mapping over.",
+        harm="A user of another namespace blocks a deletion with a resource that has its name in takeOverFrom.",
         file="cluster/resource_cache.py",
         text="            if _gives_access(resource, key):",
         without="            if True:",
@@ -402,7 +402,7 @@ GUARDS = (
     ),
     Guard(
         name="enabled-recorded-before-it-is-false",
-        harm="A mapping stays disabled if enabled: false is removed from the spec after a kill.",
+        harm="A mapping stays disabled when a user removes enabled: false from the spec after a kill.",
         file="reconcile/executor.py",
         text="recorded = recorded_applied(context.resource.status)",
         without="recorded = context.resource.status.applied",

@@ -424,8 +424,8 @@ async def test_comments_name_the_objects() -> None:
     )
     other = await referring(answer(), ack("sqs", "Queue", QUEUE, namespace="bank", allow="shop"))
     assert remarks(other) == (
-        "eventSourceRef: the Queue bank/orders (sqs.services.k8s.aws/v1alpha1) is not in the namespace shop. Everybody "
-        "who may edit this object can change the mapping."
+        "eventSourceRef: the Queue bank/orders (sqs.services.k8s.aws/v1alpha1) is not in the namespace shop. Users who "
+        "may edit this object can change the mapping."
     )
     for one in (two, other):
         assert f"# {one.about_references[0]}\n" in one.render()
@@ -480,8 +480,8 @@ async def test_the_summary_counts_references_and_comments() -> None:
     one = await referring(answer(), OWN_FUNCTION, upbound("sqs", "Queue", QUEUE))
     two = await referring(answer(), OWN_QUEUE, upbound("sqs", "Queue", QUEUE))
     assert references_summary([one, two]) == [
-        "The manifests have 2 references. The operator needs the right to read the objects. Set references.ack.enabled "
-        "and references.crossplane.enabled of its chart.",
+        "The manifests have 2 references. The operator needs permission to read the objects. Set "
+        "references.ack.enabled and references.crossplane.enabled of its chart.",
         "Comments in 1 manifest are about references.",
     ]
 

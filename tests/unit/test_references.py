@@ -210,9 +210,9 @@ def test_the_value_of_an_object(one: Reference, body: dict[str, Any], value: str
     [
         ({"a": "b"}, "an object"),
         (["a"], "a list"),
-        (True, "true or false"),
-        (1.5, "a fraction"),
-        ("x" * (LONGEST_VALUE + 1), "a text of 4,097 characters, which is more than 4,096"),
+        (True, "a boolean"),
+        (1.5, "a number with a fraction"),
+        ("x" * (LONGEST_VALUE + 1), "a string of 4,097 characters, which is more than 4,096"),
     ],
 )
 def test_a_field_that_is_not_a_text_is_an_error_with_a_sentence(value: object, what: str) -> None:

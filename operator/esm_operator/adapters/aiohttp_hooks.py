@@ -60,7 +60,7 @@ async def read(answer: ClientResponse, most: int) -> bytes:
 
 
 async def lines(answer: ClientResponse, most: int) -> AsyncGenerator[bytes]:
-    """The lines of an answer, each of at most this number of bytes. Its connection is closed when the reader stops.
+    """The lines of an answer, each of at most this number of bytes. The connection is closed when the reader stops.
 
     Raises:
         TooLargeAnswerError: a line is larger.

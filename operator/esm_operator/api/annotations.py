@@ -19,8 +19,8 @@ ORPHAN = f"{PREFIX}orphan"
 RECONCILE_AT = f"{PREFIX}reconcile-at"
 #: The resources of other namespaces that may take over or observe the mapping, as a list of ``namespace/name``.
 ALLOW_TAKEOVER_BY = f"{PREFIX}allow-takeover-by"
-#: On an object that references name: the namespaces whose resources may refer to it, separated by commas, or ``*``. An
-#: object in the namespace of the resource needs no consent.
+#: An annotation of other objects: the namespaces whose resources may refer to the object, separated by commas, or
+#: ``*``. An object in the namespace of the resource needs no consent.
 ALLOW_REFERENCES_FROM = f"{PREFIX}allow-references-from"
 #: The most namespaces that the annotation ``allow-references-from`` may name. Others are ignored.
 MOST_REFERRERS = 200

@@ -29,7 +29,7 @@ IDENTITY_FIELDS = frozenset(
 #: The entry for all tags, and the beginning of an entry for one tag.
 TAGS = "tags"
 TAG = "tags."
-#: Fields that AWS accepts only together with another field are ignored with it, and are no entries.
+#: Fields that AWS accepts only together with another field. They are ignored with that field, and are not entries.
 _WITH: Mapping[str, str] = {"startingPositionTimestamp": "startingPosition"}
 
 
@@ -50,7 +50,7 @@ def _entries() -> Iterator[tuple[str, frozenset[str]]]:
 
 #: The entries for fields, and the fields that each of them covers.
 ENTRIES: Mapping[str, frozenset[str]] = dict(_entries())
-#: The words of ``ignoreChanges`` for which a message names the identity as the reason of the refusal.
+#: The entries that are refused because the operator finds the mapping by these fields. They have their own message.
 IDENTITY_ENTRIES: tuple[str, ...] = tuple(
     dict.fromkeys(one for row in FIELDS if row.path in IDENTITY_FIELDS for one in _structures(row.path))
 )
@@ -63,7 +63,7 @@ def covering(path: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class IgnoredChanges:
-    """What ``ignoreChanges`` leaves to others.
+    """The fields and tags that ``ignoreChanges`` leaves to others.
 
     Example:
         >>> ignored = IgnoredChanges.parse(["provisionedPollerConfig", "tags.team"])
@@ -79,7 +79,7 @@ class IgnoredChanges:
     """The keys of single tags."""
     all_tags: bool = False
     unknown: tuple[str, ...] = ()
-    """Entries of a newer CRD."""
+    """Entries that only a newer CRD allows."""
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> "IgnoredChanges":
@@ -103,7 +103,7 @@ class IgnoredChanges:
         return key.partition("[")[0] in self.fields
 
 
-#: Of a spec without ``ignoreChanges``.
+#: The value for a spec without ``ignoreChanges``.
 NOTHING = IgnoredChanges()
 
 

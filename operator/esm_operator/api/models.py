@@ -100,12 +100,13 @@ class ObjectReference(Structure):
     name: str = Field(max_length=253)
     """The name of the object."""
     namespace: str | None = Field(None, max_length=63)
-    """The namespace of the object. If absent: the namespace of this resource. Other objects need the annotation
-    lambda.esm-operator.io/allow-references-from with the namespace of this resource."""
+    """The namespace of the object. If absent: the namespace of this resource. An object in another namespace needs the
+    annotation lambda.esm-operator.io/allow-references-from with the namespace of this resource."""
     field_path: str | None = Field(None, max_length=512)
-    """The field of the object that holds the value, as in status.arn. In a list, [name=value] chooses an object."""
+    """The field of the object that holds the value, as in status.arn. In a list, [name=value] selects an entry. Some
+    kinds need no fieldPath."""
     key: str | None = Field(None, max_length=253)
-    """The key in the data of a ConfigMap, or the name of a listener of a Kafka cluster."""
+    """The key in the data of a ConfigMap, or the name of a listener of a Kafka cluster of Strimzi."""
 
 
 class Filter(Structure):
@@ -294,10 +295,10 @@ class AdoptionModel(Structure):
     take_over_from: Name | None = None
     """The present owner of the mapping, as NAMESPACE/NAME, or as CLUSTER/NAMESPACE/NAME if it is in another cluster.
     The operator takes over a mapping of another resource of esm-operator only if this field names that resource. Use
-    this field to rename or move a resource. If the other resource is deleted, its mapping is kept for this resource. A
-    resource in another namespace must also have the annotation lambda.esm-operator.io/allow-takeover-by with the
-    NAMESPACE/NAME of this resource. For a resource of another cluster, the setting --takeover-from-clusters must name
-    the cluster. This field needs the policy Required or IfExists."""
+    this field to rename or move a resource. If you delete the other resource, the operator keeps its mapping for this
+    resource. A resource in another namespace must also have the annotation lambda.esm-operator.io/allow-takeover-by
+    with the NAMESPACE/NAME of this resource. For a resource of another cluster, the setting --takeover-from-clusters
+    must name the cluster. This field needs the policy Required or IfExists."""
 
 
 class MappingFields(Structure):
@@ -397,9 +398,9 @@ class OutputsModel(Structure):
     """The outputs of a mapping for other Kubernetes resources."""
 
     config_map_name: Name
-    """The name of a ConfigMap in the namespace of this resource. The operator creates it with the keys uuid, arn,
-    functionARN and state, whose values are those of the status. The ConfigMap is deleted with this resource. The
-    operator does not write to a ConfigMap that it has not created for this resource."""
+    """The name of a ConfigMap in the namespace of this resource. The operator creates the ConfigMap. It has the keys
+    uuid, arn, functionARN and state, with the values of these fields of the status. The ConfigMap is deleted with this
+    resource. The operator does not write to a ConfigMap that it has not created for this resource."""
 
 
 class EventSourceMappingSpec(MappingFields):
@@ -437,12 +438,12 @@ class EventSourceMappingSpec(MappingFields):
     After that, it neither compares nor sends them. If the operator replaces the mapping, the new mapping gets the
     values that the old one had in AWS. An entry is the path of a field, such as batchSize or
     provisionedPollerConfig.maximumPollers. The path of a structure, such as provisionedPollerConfig, means all fields
-    in it. startingPosition includes startingPositionTimestamp. The entry tags means all tags except the owner tags,
-    and tags.KEY means one tag. Fields by which the operator finds the mapping, such as functionName, are not
+    in it. startingPosition includes startingPositionTimestamp. The entry tags means all tags except the owner tags. The
+    entry tags.KEY means one tag. Fields by which the operator finds the mapping, such as functionName, are not
     allowed."""
     outputs: OutputsModel | None = None
-    """The outputs of the mapping for other Kubernetes resources. The operator needs the right to write ConfigMaps,
-    which the chart grants with outputs.enabled."""
+    """The outputs of the mapping for other Kubernetes resources. The operator needs permission to write ConfigMaps. The
+    chart grants it with outputs.enabled."""
 
 
 class ConditionModel(Structure):
@@ -504,9 +505,9 @@ class AppliedModel(Structure):
     """The fields that were removed from the spec, and that the operator cannot reset to the default of AWS. They still
     have their last value in AWS. The keys of the map are the paths of the fields."""
     ignored: dict[str, str] | None = None
-    """The values in AWS of the fields and tags in `spec.ignoreChanges`, as JSON. null: AWS has no value. If the
-    operator creates the mapping again, the new mapping gets these values. The keys of the map are the paths of the
-    fields, or tags.KEY."""
+    """The values in AWS of the fields and tags in spec.ignoreChanges, as JSON. The value null means that AWS has no
+    value. If the operator creates the mapping again, the new mapping gets these values. The keys of the map are the
+    paths of the fields, or tags.KEY."""
 
 
 class OutputsStatus(Structure):
@@ -515,7 +516,8 @@ class OutputsStatus(Structure):
     config_map_name: str | None = None
     """The name of the ConfigMap that the operator has created for this resource."""
     message: str | None = None
-    """The reason why the ConfigMap does not have the values of this status. Absent: it has them."""
+    """The reason why the ConfigMap does not have the values of this status. If the ConfigMap has them, this field is
+    absent."""
 
 
 class ResolvedReferenceModel(Structure):
@@ -530,13 +532,15 @@ class ResolvedReferenceModel(Structure):
     name: str
     """The name of the object."""
     namespace: str | None = None
-    """The namespace of the object. Absent: the namespace of this resource, or the object has no namespace."""
+    """The namespace in the reference. If it is absent, the object is in the namespace of this resource, or has no
+    namespace."""
     field_path: str | None = None
     """The fieldPath of the reference."""
     key: str | None = None
     """The key of the reference."""
     value: str
-    """The value that the operator uses. If the object is deleted or loses its value later, the last value stays."""
+    """The value that the operator uses. If the object is deleted or loses its value later, the operator keeps the last
+    value."""
 
 
 class EventSourceMappingStatus(Structure):
@@ -574,11 +578,11 @@ class EventSourceMappingStatus(Structure):
     """The reason why AWS cannot encrypt or decrypt the filters."""
     observed: MappingFields | None = None
     """The fields of the mapping in AWS, including the values that AWS chose for fields that the spec does not set. They
-    have the structure of the spec, so that you can compare them with the spec and copy them to it. A value that means
-    the same as in the spec is written as in the spec. If the texts of a field are longer than 4,096 characters
-    together, they are cut. The operator leaves out filterCriteria if a KMS key encrypts it, and enabled while AWS
-    creates or updates the mapping. The tags are in status.tagsAll. If only observed fields have changed, the operator
-    writes them at most once in 10 minutes."""
+    have the structure of the spec, so that you can compare them with the spec and copy them to it. A value that is
+    equal to the value of the spec has the same spelling. If the strings of a field have more than 4,096 characters
+    together, the operator shortens them. The operator leaves out filterCriteria if a KMS key encrypts it, and enabled
+    while AWS creates or updates the mapping. The tags are in status.tagsAll. If only these fields have changed, the
+    operator writes them at most once in 10 minutes."""
     tags_all: dict[str, str] | None = None
     """All tags of the mapping, including default tags and owner tags."""
     applied: AppliedModel | None = None

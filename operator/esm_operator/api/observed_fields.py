@@ -1,8 +1,8 @@
 """The fields of a mapping in AWS, in the spelling and the structure of a spec, for ``status.observed``.
 
-A field that means the same as in the spec is spelled as in the spec. So a text comparison of both shows only real
-differences, and values that AWS reorders cause no write. The size of all fields together is limited, because the status
-must fit into the object whatever an endpoint answers.
+A value that is equal to the value of the spec has the same spelling. So a text comparison of both shows only real
+differences, and a changed order in AWS causes no write. The size of all fields together is limited, because the status
+must fit into the object even if an endpoint returns large values.
 """
 
 import json
@@ -18,8 +18,8 @@ from esm_operator.api.sources import SourceType, observed_source_type, parse_arn
 from esm_operator.api.spec import MappingSpec
 from esm_operator.api.values import Canonical
 
-#: Characters of one field, and of each of its texts at least. If the texts of a field have more characters, each text
-#: gets the same share.
+#: The most characters of one field, and the characters that each of its texts can have in any case. If the texts of a
+#: field have more characters together, each text gets the same share.
 LONGEST_FIELD, _SHORTEST_TEXT = 4_096, 64
 #: Entries of one list. AWS has at most 29 (see ``api/limits.py``).
 MOST_ENTRIES = 30
@@ -30,7 +30,7 @@ def observed_fields(
 ) -> Mapping[str, Any]:
     """The fields of a mapping.
 
-    Filters that are encrypted with a KMS key are left out, because everybody who can read the resource could read them.
+    Filters that are encrypted with a KMS key are left out, because all users who can read the resource could read them.
 
     Args:
         mapping: the answer of AWS.
@@ -58,7 +58,7 @@ def observed_fields(
 
 
 def is_unknown_default(row: Field, value: Any, source: SourceType | None) -> bool:
-    """Whether AWS answers 0 for a default that cannot be set, such as a batching window of 500 ms."""
+    """Whether AWS returns 0 for a default that cannot be set, such as a batching window of 500 ms."""
     return source in row.unresettable and not value
 
 

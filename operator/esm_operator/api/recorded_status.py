@@ -23,9 +23,9 @@ _CONDITION: Mapping[str, Any] = {
 }
 #: How Lambda's last processing result begins if the poll has failed (recorded).
 _PROBLEM = "PROBLEM"
-#: How the reason of a change of state begins if a user has caused it, in lower case and with spaces. Recorded are
-#: USER_INITIATED and "User action". AWS's documentation has "User initiated" and "Lambda initiated", and for MQ codes
-#: such as EVENT_SOURCE_AUTHN_ERROR.
+#: The beginning of the state transition reason if a user has caused the change, in lower case, with spaces. Recorded
+#: answers of AWS have USER_INITIATED and "User action". AWS's documentation has "User initiated", "Lambda initiated"
+#: and codes such as EVENT_SOURCE_AUTHN_ERROR for Amazon MQ.
 _BY_USER = "user"
 #: The attributes of a MappingReport that are texts, and the fields of the status that hold them.
 _REPORTED: Mapping[str, str] = {
@@ -66,8 +66,8 @@ class Applied:
     """Those of the fields that are gone from the spec and that AWS keeps, by path. A field is added with the Update
     that resets it, and removed when AWS shows another value."""
     ignored: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The values in AWS of what ``ignoreChanges`` names, as JSON in Kubernetes' spelling, by path or ``tags.KEY``. A
-    mapping that replaces this one gets them. null: AWS has no value."""
+    """The values in AWS of ignored fields and tags, as JSON in Kubernetes' spelling, by path or ``tags.KEY``. A mapping
+    that replaces this one gets them. null: AWS has no value."""
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "Applied":
@@ -138,7 +138,7 @@ def is_problem(result: str | None) -> bool:
 
 
 def is_by_aws(state_transition_reason: str | None) -> bool:
-    """Whether AWS itself, and not a user, has changed the state of a mapping. Without a reason, this is not known."""
+    """Whether AWS itself, and not a user, has changed the state of a mapping. Without a reason: False."""
     reason = (state_transition_reason or "").replace("_", " ").strip().lower()
     return bool(reason) and not reason.startswith(_BY_USER)
 
@@ -207,7 +207,7 @@ class OutputsRecord:
     config_map_name: str = ""
     """The ConfigMap that the operator has created for the resource, or is about to create; empty: none."""
     message: str = ""
-    """Why the ConfigMap does not have the values of the status; empty: it has them, or none is wanted."""
+    """Why the ConfigMap does not have the values of the status; empty: it has them, or the spec names no ConfigMap."""
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "OutputsRecord":
@@ -240,7 +240,8 @@ class MappingStatus:
     """What records that a Create may be outstanding; empty: none is."""
     outputs: OutputsRecord = OutputsRecord()
     references: tuple[ResolvedReference, ...] = ()
-    """The references that have a value, with the values. A restarted operator uses them until it knows the objects."""
+    """The references that have a value, with the values. After a restart, the operator uses them until it knows the
+    objects."""
     conditions: tuple[Condition, ...] = ()
 
     @classmethod

@@ -35,7 +35,7 @@ class ReferenceKind:
     """A kind of objects whose value the operator finds without a fieldPath."""
 
     project: str
-    """The project that defines the kind. Its name is the setting of the chart that grants the right to watch it."""
+    """The project that defines the kind. The value ``references.PROJECT`` of the chart lets the operator watch it."""
     group: str
     """The API group; empty: the core group."""
     kind: str

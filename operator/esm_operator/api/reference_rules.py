@@ -1,8 +1,8 @@
 """The rules about references, made from the table of kinds.
 
-The rules about one reference need only the reference, so they cost nothing if it is absent. The rules about the source
-that the kind of ``eventSourceRef`` shows are one rule of the spec, which ends early if it is absent. All other rules
-are checked again by the operator when the values are known.
+The rules about one reference read only the reference, so they cost nothing if it is absent. The kind of
+``eventSourceRef`` can show the source type. The rules about this source type are one rule of the spec, which ends early
+if the reference is absent. The operator checks all other rules when it knows the values.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ from esm_operator.api.references import FIELD_PATH_PATTERN
 from esm_operator.api.rule import Rule, about, forbidden, listed, needed
 from esm_operator.api.sources import ALL, SourceType
 
-#: What the object of a reference holds, for messages.
+#: The value that the object of a reference holds, for messages.
 _HELD: Mapping[str, str] = {
     FUNCTION: "the ARN of a function",
     SOURCE: "the ARN of a source",
@@ -64,8 +64,8 @@ def _reference(field: str) -> Iterator[Rule]:
         f"{{it}}.apiVersion.matches({quoted(_API_VERSION)}) && {{it}}.kind.matches({quoted(_KIND)}) "
         f"&& {{it}}.name.matches({quoted(f'^{_SUBDOMAIN}$')}) "
         f"&& (!has({{it}}.{_NAMESPACE}) || {{it}}.{_NAMESPACE}.matches({quoted(f'^{_DNS}$')}))",
-        "{field} names no object. Correct apiVersion (such as sqs.services.k8s.aws/v1alpha1), kind (such as Queue), "
-        "name or namespace.",
+        "{field} is not a valid reference. Correct apiVersion (such as sqs.services.k8s.aws/v1alpha1), kind (such as "
+        "Queue), name or namespace.",
     )
     yield _about(
         field,
@@ -76,26 +76,26 @@ def _reference(field: str) -> Iterator[Rule]:
     yield _about(
         field,
         f"has({{it}}.fieldPath) || {is_one_of(rows)} || {_REFUSED}",
-        f"{{field}} needs fieldPath, the field of the object that holds {_HELD[field]}. Only {kinds_of(field)} need "
-        "none. Add fieldPath, or correct apiVersion and kind.",
+        f"{{field}} needs fieldPath, the field of the object that holds {_HELD[field]}. Only {kinds_of(field)} do not "
+        "need it. Add fieldPath, or correct apiVersion and kind.",
         needed,
     )
     yield _about(
         field,
         f"!has({{it}}.fieldPath) || {{it}}.fieldPath.matches({quoted(FIELD_PATH_PATTERN)})",
-        "fieldPath in {field} must be names with dots between them, such as status.arn or "
+        "fieldPath in {field} must consist of field names, separated by dots, such as status.arn or "
         "status.listeners[name=tls].address. Correct fieldPath.",
     )
     yield _about(
         field,
         f"has({{it}}.key) == ({{it}}.kind in {quoted_list(keyed)} && !has({{it}}.fieldPath))",
-        f"{{field}} needs key with the kind {listed(keyed, 'or')} and without fieldPath, and takes key only then. Add "
-        "or remove key.",
+        f"The kind {listed(keyed, 'or')} without fieldPath in {{field}} needs key. Otherwise, {{field}} cannot have "
+        "key. Add or remove key.",
     )
 
 
 def _about(field: str, test: str, words: str, rule: Callable[..., Rule] = Rule) -> Rule:
-    """A rule about one reference. ``{it}`` stands for the reference in the test, ``{field}`` for its field in words."""
+    """A rule about one reference. ``{it}`` is the reference in the test, ``{field}`` is its field in the message."""
     words = words.replace("{field}", field.replace("[]", ""))
     holder, items, name = field.partition("[].")
     if not items:
@@ -109,7 +109,7 @@ def _about(field: str, test: str, words: str, rule: Callable[..., Rule] = Rule) 
 
 
 def is_one_of(rows: Iterable[ReferenceKind]) -> str:
-    """The CEL expression whether a reference, ``{it}``, names a kind of these rows."""
+    """A CEL expression that is true if the reference ``{it}`` names a kind of these rows."""
     groups: dict[str, list[str]] = {}
     for row in rows:
         if ".aws.m." not in row.group:  # the other groups of Crossplane have the same kinds
@@ -170,7 +170,7 @@ def _source_of_kind() -> Iterator[Rule]:
 
 
 def _takers() -> Mapping[str, frozenset[SourceType]]:
-    """The source types that take each field at the top of the spec, but those of function and source."""
+    """The source types that take each field at the top of the spec, except the fields of function and source."""
     takers: dict[str, frozenset[SourceType]] = {}
     for row in FIELDS:
         name = row.path.split(".")[0]
@@ -180,7 +180,7 @@ def _takers() -> Mapping[str, frozenset[SourceType]]:
 
 
 def _needing() -> Mapping[str, frozenset[SourceType]]:
-    """The source types that need each field at the top of the spec, but those of function and source."""
+    """The source types that need each field at the top of the spec, except the fields of function and source."""
     needing: dict[str, frozenset[SourceType]] = {}
     for row in FIELDS:
         name = row.path.split(".")[0]

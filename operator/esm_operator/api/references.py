@@ -1,8 +1,9 @@
-"""References of a spec to other objects of the cluster, which stand in place of a value.
+"""References of a spec to other objects of the cluster, which replace values.
 
-The operator keeps resources with their effective spec, in which each reference is kept and the value that it stands for
-is filled in. So everything that reads a spec reads the same fields, with or without references. Nothing is written into
-the spec in the cluster. ``planning/references.py`` decides which value a reference has.
+The operator keeps resources with their effective spec. It has the references of the spec, and also the fields that they
+replace, with the values of the objects. So all code that reads a spec reads the same fields, with or without
+references. The operator writes nothing into the spec in the cluster. ``planning/references.py`` decides which value a
+reference has.
 """
 
 import re
@@ -64,7 +65,7 @@ class Reference(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The field of the object that holds the value, for people; empty: not known."""
+        """The field of the object that holds the value, for messages; empty: not known."""
         row = kind_of(self.api_version, self.kind)
         return self.field_path or (row.path.replace(KEY, self.key) if row is not None else "")
 
@@ -73,7 +74,7 @@ class Reference(NamedTuple):
         return {name: text for name, text in zip(_STATUS_NAMES[1:], self[1:], strict=True) if text}
 
     def same_value_as(self, other: "Reference") -> bool:
-        """Whether both mean one value of one object. The version of its API and an index in the spec do not matter."""
+        """Whether both name the same field of the same object. API versions and indexes in the spec do not matter."""
         return self._meaning() == other._meaning()
 
     def _meaning(self) -> tuple[str, ...]:
@@ -114,7 +115,7 @@ class Cause(StrEnum):
     NO_CONSENT = "the object does not allow the reference, or does not exist"
     NOT_READY = "the object has no value yet"
     DELETING = "the object is being deleted"
-    WRONG_TYPE = "the field of the object is not a text"
+    WRONG_TYPE = "the field of the object is not a string"
 
 
 class Missing(NamedTuple):
@@ -122,7 +123,7 @@ class Missing(NamedTuple):
 
     cause: Cause
     detail: str = ""
-    """WRONG_TYPE: what the field holds. Else empty."""
+    """WRONG_TYPE: the type of the value that the field has. Otherwise empty."""
 
 
 class ReferenceProblem(NamedTuple):
@@ -135,12 +136,12 @@ class ReferenceProblem(NamedTuple):
 
     @property
     def passes(self) -> bool:
-        """Whether it will be known in a moment, so that the status does not change."""
+        """Whether the problem is temporary, because the operator is still reading. The status does not show it."""
         return self.missing.cause is Cause.LOADING
 
 
 class WrongTypeError(ValueError):
-    """The field of an object is not a text. The message completes "spec.queueURL holds ..."."""
+    """The field of an object is not a string. The message completes "spec.queueURL is ..."."""
 
 
 def has_references(spec: Mapping[str, Any]) -> bool:
@@ -165,7 +166,7 @@ def references_of(spec: Mapping[str, Any]) -> tuple[Reference, ...]:
 
 
 def with_values(spec: Mapping[str, Any], values: Mapping[str, str]) -> Mapping[str, Any]:
-    """The effective spec: each reference is kept, and the value that it stands for is filled in.
+    """The effective spec: the references of the spec, and the fields that they replace with the values.
 
     Args:
         spec: a spec, which may already be an effective one.
@@ -212,11 +213,11 @@ def replaceable_values(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def with_references(spec: Mapping[str, Any], references: Mapping[str, Reference]) -> dict[str, Any]:
-    """The spec with references in the place of values.
+    """The spec with references instead of values.
 
     Args:
         spec: a spec with values.
-        references: some of the paths of :func:`replaceable_values`, each with its reference.
+        references: the references by their paths, which are some of the paths of :func:`replaceable_values`.
     """
     referring: dict[str, Any] = _copy(spec)
     for field in VALUE_PATHS:
@@ -231,9 +232,9 @@ def with_references(spec: Mapping[str, Any], references: Mapping[str, Reference]
 
 
 def keys_in(row: ReferenceKind, body: Mapping[str, Any]) -> tuple[str, ...]:
-    """The keys of the items of a list in an object, such as the listeners of a Kafka cluster.
+    """The keys of the items of a list in an object, such as the names of the listeners of a Kafka cluster.
 
-    A kind without keys has one, which is empty.
+    For a kind without keys, the result is one empty key.
     """
     if not row.needs_key:
         return ("",)
@@ -246,7 +247,7 @@ def keys_in(row: ReferenceKind, body: Mapping[str, Any]) -> tuple[str, ...]:
 def value_in(reference: Reference, body: Mapping[str, Any]) -> str | None:
     """The value of a reference in the object that it names. None: the object has no value there yet.
 
-    Raises WrongTypeError if the object holds something else than a text.
+    Raises WrongTypeError if the value is neither a string nor an integer.
     """
     row = kind_of(reference.api_version, reference.kind)
     if reference.field_path:
@@ -329,7 +330,7 @@ def _copy(value: Any) -> Any:
 class _Step(NamedTuple):
     name: str
     member: str = ""
-    """The member by which an object of a list is chosen; empty: the step is no list."""
+    """The member that selects an object of a list; empty: the step is not a list."""
     value: str = ""
 
 
@@ -363,7 +364,7 @@ def _at(body: Mapping[str, Any], steps: tuple[_Step, ...]) -> Any:
 
 
 def _text(part: Any, *, several: bool) -> str:
-    """A value as text; empty: there is none. ``several``: whether a list of texts is a value."""
+    """A value as text; empty: there is none. ``several``: whether a list of strings is a value too."""
     if part is None:
         return ""
     if is_array(part) and several:
@@ -375,9 +376,9 @@ def _text(part: Any, *, several: bool) -> str:
     if several:
         text = ",".join(_items(text))
     if len(text) > LONGEST_VALUE:
-        raise WrongTypeError(f"a text of {len(text):,} characters, which is more than {LONGEST_VALUE:,}")
+        raise WrongTypeError(f"a string of {len(text):,} characters, which is more than {LONGEST_VALUE:,}")
     return text
 
 
-#: The types of JSON that are not a text or an integer.
-_NAMES_OF_TYPES = ((dict, "an object"), (list, "a list"), (bool, "true or false"), (float, "a fraction"))
+#: The types of JSON that are neither a string nor an integer.
+_NAMES_OF_TYPES = ((dict, "an object"), (list, "a list"), (bool, "a boolean"), (float, "a number with a fraction"))

@@ -185,9 +185,10 @@ class Resource:
     has_references: bool = False
     """Whether the spec refers to other objects."""
     unresolved: ReferenceProblem | None = None
-    """The first reference that has no value, so that nothing can be done in AWS; None: all have one."""
+    """The first reference that has no value, so that the operator can do nothing in AWS; None: all references have a
+    value."""
     outdated: ReferenceProblem | None = None
-    """The first reference whose last value is kept, because it has no value now; None: there is none."""
+    """The first reference that has no value now, and keeps its last value; None: there is none."""
 
     @property
     def references(self) -> tuple[ResolvedReference, ...]:
@@ -339,7 +340,7 @@ def _edited_parts(one: Resource) -> tuple[object, ...]:
 
 
 def _values_of_references(one: Resource) -> tuple[object, ...]:
-    """What an edit or another object can change of a resource with references, without a new generation."""
+    """The parts of a resource with references that can change without a new generation."""
     return (one.packed_spec, one.unresolved) if one.has_references else ()
 
 

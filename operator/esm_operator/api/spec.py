@@ -28,7 +28,7 @@ OWN_FIELDS = frozenset(
         "ignoreChanges",
     }
 )
-#: References at the top of the spec, which stand for fields of AWS. Other references are parts of fields of AWS.
+#: References at the top of the spec, which replace fields of AWS. Other references are parts of fields of AWS.
 REFERENCE_FIELDS = frozenset(field for field in VALUE_PATHS if "." not in field)
 
 
@@ -151,7 +151,7 @@ class MappingSpec:
 
     @property
     def ignored(self) -> IgnoredChanges:
-        """What ``ignoreChanges`` leaves to others."""
+        """The fields and tags that ``ignoreChanges`` leaves to others."""
         entries = self.raw.get("ignoreChanges")
         return IgnoredChanges.parse(map(str, entries)) if entries else NOTHING
 
@@ -169,7 +169,7 @@ class MappingSpec:
 
 
 def _source_of_kind(raw: Mapping[str, Any]) -> SourceType | None:
-    """The source type that the kind of ``eventSourceRef`` shows before the reference has a value; None: none."""
+    """The source type that the kind of ``eventSourceRef`` shows before the reference has a value; None: not known."""
     reference: Mapping[str, Any] = raw.get(SOURCE) or {}
     row = kind_of(str(reference.get("apiVersion") or ""), str(reference.get("kind") or ""))
     return row.source if row is not None and not reference.get("fieldPath") else None

@@ -1,9 +1,9 @@
 """Discovery: the plural and the scope of a kind, as the API server serves it.
 
-Users choose the kinds that their resources reference, and can invent them. So one question is about many kinds. It
-costs one request, and one more for each group and version that the kinds have and that the API server serves, however
-many kinds are invented. ``reference_watches.py`` asks, and asks again while a kind is not served. The command
-``export`` asks for kinds of any version.
+Users choose the kinds that their resources reference, and can invent kinds. So one discovery covers many kinds. It
+costs one request, and one more for each requested group and version that the API server serves. Invented kinds cost no
+more requests. ``reference_watches.py`` repeats the discovery while a kind is not served. The command ``export``
+discovers kinds of any version.
 """
 
 import logging
@@ -18,7 +18,7 @@ from esm_operator.cluster.transport import ApiError, is_unserved
 logger = logging.getLogger(__name__)
 
 _GROUP_VERSION = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?v[0-9][a-z0-9]{0,30}")
-#: The kinds that the operator never reads, whatever its rights.
+#: The kinds that the operator never reads, even if it has permission.
 _NEVER_READ = frozenset({("v1", "Secret")})
 _NEEDED = frozenset({"list", "watch"})
 
@@ -49,9 +49,10 @@ class ServedKind(NamedTuple):
 
 
 async def discover(kubernetes: KubernetesClient, kinds: Collection[Kind]) -> Mapping[Kind, ServedKind | None]:
-    """How the API server serves kinds; None: it does not serve one, or the operator never reads it.
+    """How the API server serves kinds; None: the API server does not serve the kind, or the operator never reads it.
 
-    The result has no kinds of an API group that cannot answer now, for example because its extension server is down.
+    The result does not contain the kinds of an API group that cannot answer now, for example because its extension
+    server is down.
 
     Raises:
         ApiError, aiohttp.ClientError, TimeoutError: the API server does not answer which groups it serves.
@@ -65,7 +66,7 @@ async def discover(kubernetes: KubernetesClient, kinds: Collection[Kind]) -> Map
             found |= await _kinds_of(kubernetes, group_version, of_group)
         except Exception as error:
             if is_unserved(error):
-                continue  # it was removed in between
+                continue  # the group was removed after the first request
             if not isinstance(error, ApiError):
                 raise
             logger.debug("The API group %s cannot be discovered now. %s", group_version, error)
@@ -77,10 +78,10 @@ async def discover(kubernetes: KubernetesClient, kinds: Collection[Kind]) -> Map
 async def discover_preferred(
     kubernetes: KubernetesClient, kinds: Collection[tuple[str, str]]
 ) -> Mapping[tuple[str, str], tuple[Kind, ServedKind] | None]:
-    """How the API server serves kinds, by API group and kind, whatever their versions are; None: it cannot answer now.
+    """How the API server serves kinds of any version, by API group and kind; None: it cannot answer now.
 
-    The version of a kind is the one that kubectl takes: that which the API server prefers, if it has the kind. The
-    result has no kinds that the API server does not serve.
+    The version of a kind is the one that kubectl uses. That is the preferred version of the API server, if it has the
+    kind. The result does not contain kinds that the API server does not serve.
 
     Raises:
         ApiError, aiohttp.ClientError, TimeoutError: the API server does not answer which groups it serves.

@@ -169,9 +169,9 @@ class KubernetesClient:
         return [item async for item in self._list_path("/api/v1/namespaces")]
 
     async def api_group_versions(self) -> list[str]:
-        """The API groups that the API server serves, each with a version, such as ``apps/v1``. Not the core group.
+        """The groups and versions that the API server serves, such as ``apps/v1``, without the core group.
 
-        Of a group, the version that the API server prefers is first.
+        In each group, the preferred version of the API server is first.
         """
         groups: Sequence[Mapping[str, Any]] = (await self._transport.request("GET", "/apis")).get("groups") or ()
         found = list[str]()
@@ -188,18 +188,18 @@ class KubernetesClient:
         return (await self._transport.request("GET", path)).get("resources") or ()
 
     async def list_object(self, path: str, name: str) -> Page:
-        """The object of a name in the list at a path, and nothing if it does not exist. It needs the right to list."""
+        """A list at a path with only the object of this name. Empty if it does not exist. Needs permission to list."""
         query = {"fieldSelector": f"metadata.name={name}"}
         answer = await self._transport.request("GET", path, query=query, priority=RequestPriority.CREATE)
         return _page(answer)
 
     async def list_pages(self, path: str) -> AsyncGenerator[Page]:
-        """The list at a path, in pages. All show one version of the list."""
+        """The list at a path, in pages. All pages show the same version of the list."""
         async for page in self._pages(path, JSON, {}, RequestPriority.SWEEP):
             yield _page(page)
 
     def watch(self, path: str, resource_version: str, seconds: float) -> AsyncGenerator[dict[str, Any]]:
-        """The events at a path since a version, for at most so many seconds, with bookmarks. See `Transport.watch`."""
+        """The events at a path since a version, with bookmarks, for at most ``seconds``. See `Transport.watch`."""
         query = {"resourceVersion": resource_version, "allowWatchBookmarks": "true"}
         return self._transport.watch(path, query, seconds)
 

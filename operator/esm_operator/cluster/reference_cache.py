@@ -1,11 +1,11 @@
 """The reference cache: the values of the objects that resources reference, filled by lists and watches.
 
-It keeps of each referenced object the values, the consent and the version. It keeps no bodies, and nothing of other
-objects. The resource cache registers the references of its resources, and looks their values up.
+For each referenced object, it keeps the values, the consent and the version, but not the body. It keeps nothing of
+other objects. The resource cache registers the references of its resources, and looks up their values.
 ``reference_watches.py`` fills the cache. When a value changes, the operator takes the resources that use it from
-:meth:`ReferenceCache.take_changed`, and they are resolved again.
+:meth:`ReferenceCache.take_changed`, and resolves them again.
 
-Lists, watch events and reads of single objects arrive out of order, so an older version of an object does not count.
+Lists, watch events and reads of single objects can overtake each other, so the cache ignores older versions of objects.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class ObjectName(NamedTuple):
 
 
 class _Field(NamedTuple):
-    """A value that resources need of an object."""
+    """A field of an object whose value resources need."""
 
     needed_for: str
     """The field of the spec that holds the reference, without the index of an item."""
@@ -53,12 +53,12 @@ class _Field(NamedTuple):
 
 
 class ObjectToRead(NamedTuple):
-    """An object that is not known, although the list of its kind is complete."""
+    """An object that the cache does not know, although the list of its kind is complete."""
 
     kind: Kind
     name: ObjectName
     path: str
-    """Of the list that has it."""
+    """The path of the list that contains the object."""
 
 
 @dataclass(slots=True)
@@ -68,10 +68,10 @@ class _Object:
     lists_before: int
     """How many lists of its kind had begun when it was first referenced."""
     users: tuple[Key, ...] = ()
-    """Once for each reference. A tuple, because most objects have few users."""
+    """The resources that refer to it, once for each reference. A tuple, because most objects have few users."""
     fields: tuple[_Field, ...] = ()
     values: tuple[str | Missing, ...] = ()
-    """Of the first fields. Those of the other fields are not known, because they were needed later."""
+    """The values of the first fields. The values of fields that were needed later are not known yet."""
     version: str = ""
     """The newest known version, also of the deletion; empty: nothing is known."""
     exists: bool = False
@@ -81,7 +81,7 @@ class _Object:
 
     @property
     def is_known(self) -> bool:
-        """Whether all values are known, or that the object does not exist."""
+        """Whether all values are known, or it is known that the object does not exist."""
         return bool(self.version) and (not self.exists or len(self.values) == len(self.fields))
 
     def allows(self, namespace: str) -> bool:
@@ -96,10 +96,10 @@ class _Object:
 
 @dataclass(slots=True)
 class _Scope:
-    """The objects of a kind that one list and watch brings: in all namespaces, or in one."""
+    """The objects of a kind that one list and watch returns: in all namespaces, or in one."""
 
     since: float = field(default_factory=monotonic)
-    """Monotonic time from which it is needed, in seconds."""
+    """Monotonic time since which it is needed, in seconds."""
     problem: Missing | None = _LOADING
     """None: the list is complete."""
     lists: int = 0
@@ -115,7 +115,7 @@ class _KindState:
     """A kind that resources reference."""
 
     since: float = field(default_factory=monotonic)
-    """Monotonic time from which it is referenced, in seconds."""
+    """Monotonic time since which it is referenced, in seconds."""
     served: ServedKind | None = None
     problem: Missing | None = _LOADING
     """Why the API server does not serve it; None: it does."""
@@ -182,7 +182,7 @@ class ReferenceCache:
     # For the operator
 
     async def take_changed(self, most: int) -> list[Key]:
-        """Wait for resources that may have other values now, or other problems. Take at most so many."""
+        """Wait for resources whose values or problems may have changed. Return at most ``most`` of them."""
         await self._has_changed.wait()
         taken = list(islice(self._changed, most))
         for key in taken:
@@ -192,7 +192,7 @@ class ReferenceCache:
         return taken
 
     def count_objects(self) -> Mapping[tuple[str, str], int]:
-        """The number of referenced objects by API group and kind, of the kinds that have been listed."""
+        """The number of referenced objects by API group and kind, for the kinds that have been listed."""
         listed = {
             kind: state
             for kind, state in self._kinds.items()
@@ -206,19 +206,19 @@ class ReferenceCache:
     # For the watches
 
     def unserved(self) -> Mapping[Kind, bool]:
-        """The kinds that the API server does not serve, as far as it is known, and whether they are new."""
+        """The kinds that the API server does not serve as far as the cache knows, and whether each is new."""
         unserved = {kind: state for kind, state in self._kinds.items() if state.served is None}
         return {kind: state.problem == _LOADING for kind, state in unserved.items()}
 
     def scopes(self) -> Iterator[tuple[Kind, ServedKind, str]]:
-        """What is to be listed and watched: the kinds, each with a namespace. Without a namespace: in all."""
+        """The kinds to list and watch, each with a namespace. An empty namespace: all namespaces."""
         for kind, state in self._kinds.items():
             if state.served is not None:
                 for scope in state.scopes:
                     yield kind, state.served, scope
 
     def put_served(self, kind: Kind, served: ServedKind | None) -> None:
-        """Take how the API server serves a kind; None: it does not."""
+        """Record how the API server serves a kind; None: it does not serve it."""
         state = self._kinds.get(kind)
         if state is None:
             return
@@ -263,7 +263,7 @@ class ReferenceCache:
             self._read(kind, name)
 
     def put_read(self, kind: Kind, name: ObjectName, page: Page) -> None:
-        """Take the answer to the read of an object: the object, or nothing if it does not exist."""
+        """Record the answer to the read of an object: the object, or an empty page if it does not exist."""
         state = self._kinds.get(kind)
         one = state.objects.get(name) if state is not None else None
         if state is None or one is None:
@@ -289,7 +289,7 @@ class ReferenceCache:
         if state is None or found is None:
             return
         if is_later(found.version, page.resource_version):
-            # The cluster was restored from a backup, and counts its versions again.
+            # The cluster was restored from a backup, so its versions have become lower.
             for name, one in state.objects.items():
                 if self._scope_of(state, name) == scope:
                     one.version = ""
@@ -339,7 +339,7 @@ class ReferenceCache:
         elif found.problem == _LOADING and monotonic() - found.since > PATIENCE:
             problem = Missing(Cause.UNAVAILABLE)
         else:
-            return  # what is known stays valid, and what is not is loading
+            return  # known values stay valid, and unknown values are still loading
         if found.problem != problem:
             found.problem = problem
             self._note_scope(state, scope)
@@ -374,7 +374,7 @@ class ReferenceCache:
         if needed not in one.fields:
             one.fields = _shared((*one.fields, needed))
         if not _is_name(state, name):
-            self._put_absent(one, "0")  # no object can have this name, so nothing is asked
+            self._put_absent(one, "0")  # no object can have this name, so no request is sent
         elif state.served is None or not self._may_read(state, name):
             pass
         elif scope is None:
@@ -420,7 +420,7 @@ class ReferenceCache:
         one.values = tuple(value for _, value in known)
 
     def _put(self, kind: Kind, one: _Object, body: Mapping[str, Any]) -> None:
-        """Take a version of an object, unless a newer one is known."""
+        """Record a version of an object, unless a newer one is known."""
         version = _version_of(body)
         if is_later(one.version, version):
             return
@@ -450,7 +450,7 @@ class ReferenceCache:
                 self._note(one.users)
 
     def _note(self, keys: Iterable[Key]) -> None:
-        """Record resources that are to be resolved again."""
+        """Record resources that must be resolved again."""
         for key in keys:
             self._changed[key] = None
             self._has_changed.set()
@@ -483,7 +483,7 @@ class ReferenceSink:
 
 @lru_cache(1_000)
 def _shared(fields: tuple[_Field, ...]) -> tuple[_Field, ...]:
-    """The same object for the same fields: most objects of a kind have the same."""
+    """One tuple for equal fields, because most objects of a kind have the same fields."""
     return fields
 
 
@@ -502,7 +502,7 @@ def _name_of(state: _KindState, reference: Reference, namespace: str) -> ObjectN
 
 
 def _is_name(state: _KindState, name: ObjectName) -> bool:
-    """Whether an object can have a name. Users choose it, and it becomes part of requests."""
+    """Whether an object can have this name. Users choose the name, and it becomes part of requests."""
     has_namespace = not name.namespace or _NAMESPACE.fullmatch(name.namespace)
     return bool(has_namespace and _NAME.fullmatch(name.name))
 

@@ -1,7 +1,8 @@
 """The reference watches: one list and watch for each kind that resources reference, and none for other kinds.
 
-They fill the reference cache in every replica, so that a standby can begin immediately. A kind that the API server does
-not serve yet, or not any more, is discovered again every few seconds. The operator runs :meth:`ReferenceWatches.run`.
+They fill the reference cache in every replica, so that a standby can start to work immediately. If the API server does
+not serve a kind, they repeat the discovery of this kind every few seconds. The operator runs
+:meth:`ReferenceWatches.run`.
 """
 
 import asyncio
@@ -23,11 +24,11 @@ from esm_operator.ratelimit.failure_log import FailureLog
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two discoveries: of new kinds, and of those that the API server does not serve.
+#: Seconds between two discoveries: of new kinds, and of kinds that the API server does not serve.
 NEW_KINDS, UNSERVED_KINDS = 0.5, 5.0
 #: Objects that are read at the same time.
 _READERS = 4
-#: Seconds until a failed read of an object is repeated, and until a watch is repeated that failed by a bug.
+#: Seconds until a failed read of an object is repeated, and until a watch that failed because of a bug is repeated.
 _AFTER_A_FAILURE, _AFTER_A_BUG = 5.0, 30.0
 _FAILURES = (ApiError, ConflictError, GoneError, aiohttp.ClientError, OSError)
 
@@ -58,7 +59,10 @@ class ReferenceWatches:
             await tasks.cancel([*readers, *self._reflectors.values()])
 
     async def _discover_unserved(self) -> float | None:
-        """Discover the kinds that are not served, if it is time. Returns the seconds until then; None: no need."""
+        """Discover the kinds that are not served, if the discovery is due.
+
+        Returns the seconds until the next discovery; None: none is necessary.
+        """
         unserved = self._cache.unserved()
         if not unserved:
             return None
@@ -103,7 +107,7 @@ class ReferenceWatches:
             except NotServedError:
                 self._cache.put_served(kind, None)
                 return
-            except Exception:  # an object that nobody expected must not end the process
+            except Exception:  # an unexpected object must not end the process
                 logger.exception("The watch of %s failed unexpectedly; the operator retries", served.path(scope))
                 await asyncio.sleep(_AFTER_A_BUG)
 

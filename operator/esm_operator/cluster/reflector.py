@@ -1,7 +1,8 @@
 """The reflector: lists the objects at one path in pages, and watches them from the version of the list on.
 
-It works as the Reflector of client-go. A watch that ends is continued from the last version that it has brought. If the
-API server does not have that version any more (410), and after an event that is an error, all objects are listed again.
+It works like the Reflector of client-go. When a watch ends, the next one continues from the last version that the watch
+has received. If the API server does not have that version any more (410), and after an event with an error, the
+reflector lists all objects again.
 ``reference_watches.py`` runs one for each kind that resources reference. kopf watches the operator's own kinds.
 """
 
@@ -40,7 +41,7 @@ _EXPIRED = 410
 
 
 class Sink(Protocol):
-    """The receiver of the objects, and of what happens to the list and the watch."""
+    """The receiver of the objects, and of the results of the list and the watch."""
 
     def list_begins(self) -> None:
         """A list is about to be requested. Its pages follow."""
@@ -51,7 +52,7 @@ class Sink(Protocol):
         ...
 
     def listed(self) -> None:
-        """The list is complete. Objects that it did not show do not exist in its version."""
+        """The list is complete. Objects that it does not contain do not exist in its version."""
         ...
 
     def put(self, body: Mapping[str, Any]) -> None:
@@ -68,7 +69,7 @@ class Sink(Protocol):
 
 
 class NotServedError(Exception):
-    """The API server does not serve the path, or not any more."""
+    """The API server does not serve the path."""
 
 
 class Reflector:
@@ -99,7 +100,7 @@ class Reflector:
             await asyncio.sleep(backoff.jittered(backoff.exponential(failures, FIRST_PAUSE, LONGEST_PAUSE)))
 
     def _handle(self, error: Exception) -> None:
-        """Decide whether to watch on, or to list again."""
+        """Decide whether to continue the watch, or to list again."""
         status = getattr(error, "status", 0)
         if status == _EXPIRED:
             logger.debug("The operator lists %s again, because its version has expired", self._path)

@@ -51,7 +51,7 @@ class ResourceCache:
     """The resources by key."""
 
     def __init__(self, namespaces: Iterable[str] = ()) -> None:
-        """``namespaces`` are the only ones whose objects references can name; none: all."""
+        """``namespaces`` are the only namespaces whose objects references can name; none: all namespaces."""
         self.references = ReferenceCache(self._references_of, namespaces)
         """The values of the references of these resources."""
         self._resources: dict[Key, Resource] = {}
@@ -125,7 +125,7 @@ class ResourceCache:
         return self._take(resource, old)
 
     def resolve_again(self, key: Key) -> Resource | None:
-        """Look the values of a resource's references up again. Returns the former resource; None: nothing differs."""
+        """Look up the values of a resource's references again. Returns the former resource; None: nothing differs."""
         old = self._resources.get(key)
         if old is None:
             return None
@@ -236,9 +236,9 @@ class ResourceCache:
     def heir_of(self, resource: Resource, cluster: str) -> str:
         """The resource that will take the mapping of a resource over, as ``namespace/name``; empty: none.
 
-        It names the resource in ``takeOverFrom``, has no mapping yet, and is in its namespace or has its consent. If
-        there are several, the oldest one. Without access, the heir is not one, so other tenants cannot delay a
-        deletion.
+        An heir names the resource in ``takeOverFrom``, has no mapping yet, and is in the same namespace or has consent.
+        If there are several, the result is the oldest one. A resource without access is not an heir, so other tenants
+        cannot delay a deletion.
         """
         heirs: list[Resource] = []
         for key in (*self._takers.get(str(resource.key), ()), *self._takers.get(f"{cluster}/{resource.key}", ())):

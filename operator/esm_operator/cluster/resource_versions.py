@@ -1,4 +1,4 @@
-"""Comparison of resourceVersions. They count up (Kubernetes API concepts, since 1.35). Others cannot be compared."""
+"""Comparison of resourceVersions. Numbers count up (Kubernetes API concepts, since 1.35). Other texts have no order."""
 
 
 def is_as_new(one: str, other: str) -> bool:

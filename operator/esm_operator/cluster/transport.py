@@ -221,10 +221,10 @@ class Transport:
         raise AssertionError("the last attempt returns or raises")
 
     async def watch(self, path: str, query: Mapping[str, str], seconds: float) -> AsyncGenerator[dict[str, Any]]:
-        """Watch a kind, and yield the events until the API server ends the watch, which it does after so many seconds.
+        """Watch a kind, and yield the events. The API server ends the watch after this number of seconds.
 
-        A watch without events and bookmarks ends too. The beginning of a watch is limited like other requests. No other
-        request waits for its end.
+        The watch also ends after a long time without events and bookmarks. Only the start of a watch is limited like
+        other requests. No other request waits until the watch ends.
 
         Raises:
             ApiError: as :meth:`request` does, or for an event of the type ``ERROR``, with its code as the status.
@@ -243,7 +243,7 @@ class Transport:
                 while (line := await _next_line(events)) is not None:
                     event = _decoded(line)
                     if event is None:
-                        raise ApiError(f"The watch of {path} brought a line that is not JSON")
+                        raise ApiError(f"The watch of {path} received a line that is not JSON")
                     if event.get("type") == "ERROR":
                         status: Mapping[str, Any] = event.get("object") or {}
                         raise _refusal("GET", path, int(status.get("code") or 0), status, "an error in the watch")

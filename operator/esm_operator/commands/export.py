@@ -51,7 +51,7 @@ class Export(Style, BaseSettings):
     tag:GetResources. `esm-operator iam-policy --read-only` prints them. Only --references needs a cluster.
 
     Exit status: 0 if all mappings were exported, 1 if one could not be read or its manifest is not valid, or if
-    --references could not read objects for another reason than missing permissions.
+    --references could not read objects. Missing permissions to read objects do not change the exit status.
     """
 
     model_config = COMMAND_CONFIG
@@ -89,9 +89,9 @@ class Export(Style, BaseSettings):
     move the mappings of a lost cluster."""
 
     references: bool = False
-    """Write references instead of values wherever exactly one object of the cluster has the value. The objects are
-    those of ACK, Crossplane and Strimzi that you may list. The cluster is that of KUBECONFIG. Set --namespace too,
-    because objects of other namespaces count only if they allow references from the namespace."""
+    """Write references instead of values if exactly one object of the cluster has the value. The command searches the
+    objects of ACK, Crossplane and Strimzi that you may list, in the cluster of KUBECONFIG. Set --namespace too, because
+    the manifests refer to objects of other namespaces only if these allow references from the namespace."""
 
     requests_per_second: float = Field(default=5.0, gt=0, le=1000)
     """Maximum number of requests per second to AWS Lambda. The quota of AWS is 15. All clients of the Lambda API in the

@@ -1,19 +1,19 @@
-"""References in manifests of ``esm-operator export``, in the place of values that objects of the cluster have.
+"""References in manifests of ``esm-operator export``, instead of values that objects of the cluster have.
 
-The objects are those of the kinds in ``api/reference_kinds.py`` without ConfigMaps. A ConfigMap has texts of any
-meaning, so that an equal text proves nothing. The values of objects are read as the operator reads them, so each
-reference resolves to the value that it replaces.
+The objects are those of the kinds in ``api/reference_kinds.py`` except ConfigMaps. A ConfigMap can contain any text, so
+an equal text proves nothing. The command reads the values of objects as the operator does, so each reference resolves
+to the value that it replaces.
 
 | objects with the value | manifest |
 |---|---|
 | one in the namespace of the manifest | a reference |
 | none there, and one other that allows references from the namespace | a reference, and a comment |
-| several that may be referenced | the value, and a comment that names them |
-| only others, which do not allow references | the value, and a comment that names them |
+| several that the manifest may refer to | the value, and a comment that names them |
+| only objects that do not allow references | the value, and a comment that names them |
 | none, or only objects that are being deleted | the value |
 
-A topic of Kafka has a name that is not unique. So it needs a KafkaTopic of the Kafka cluster to whose servers the same
-manifest refers.
+The name of a Kafka topic is unique only in its cluster. So the KafkaTopic must belong to the Kafka cluster to which the
+same manifest refers for its servers.
 """
 
 import re
@@ -57,7 +57,7 @@ _TOPIC_PREFIX = "kafka://"
 #: The services in the ARNs of kinds whose API group begins with another name.
 _SERVICES: Mapping[str, str] = {"documentdb": "rds", "docdb": "rds"}
 _EC2_ID = re.compile(r"((subnet|security_group):)?(subnet|sg)-.+", re.DOTALL)
-#: The canonical form of values, as the plan compares them. Other values are compared as they are.
+#: The canonical form of values, as the plan compares them, by field. Values of other fields are compared unchanged.
 _CANONICAL: Mapping[str, Callable[[str], Canonical]] = {
     FUNCTION: values.function,
     SERVERS: lambda text: values.names(text.split(",")),
@@ -77,14 +77,15 @@ class _Value(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """The objects with a value, as seen from one namespace. Each group has at most one more than comments name."""
+    """The objects with a value, for manifests of one namespace. Each group has at most one object more than a comment
+    names."""
 
     own: dict[Reference, None] = field(default_factory=dict[Reference, None])
-    """In the namespace."""
+    """Objects in the namespace."""
     allowing: dict[Reference, None] = field(default_factory=dict[Reference, None])
-    """Others, which allow references from the namespace."""
+    """Other objects, which allow references from the namespace."""
     refusing: dict[Reference, None] = field(default_factory=dict[Reference, None])
-    """Others, which do not."""
+    """Other objects, which do not allow them."""
 
     def add(self, found: Reference, namespace: str, allowed: frozenset[str]) -> None:
         if found.namespace == namespace:
@@ -96,7 +97,7 @@ class _Candidates:
 
 
 class ObjectIndex:
-    """The objects that have the values of manifests. It keeps only these, and only a few for each value."""
+    """The objects that have the values of manifests. It keeps no other objects, and only a few for each value."""
 
     def __init__(self) -> None:
         self._wanted: dict[_Value, dict[str, _Candidates]] = {}
@@ -150,7 +151,7 @@ class ObjectSource(Protocol):
 
 
 async def with_found_references(manifests: Sequence[Manifest], source: ObjectSource) -> list[Manifest]:
-    """The manifests, with references in the place of values that objects have. Others are unchanged."""
+    """The manifests, with references instead of values that objects have. Other values are unchanged."""
     drafts = [_Draft(one) for one in manifests]
     for topics in (False, True):  # the Kafka cluster of a topic must be known
         index = ObjectIndex()
@@ -164,12 +165,12 @@ async def with_found_references(manifests: Sequence[Manifest], source: ObjectSou
 
 
 def references_summary(manifests: Sequence[Manifest]) -> list[str]:
-    """Sentences about the references in manifests, and about what the operator needs to resolve them."""
+    """Sentences about the references in manifests, and about the permissions that the operator needs for them."""
     rows = [kind_of(one.api_version, one.kind) for made in manifests for one in made.references]
     settings = sorted({f"references.{row.project}.enabled" for row in rows if row is not None})
     texts = ["The manifests have no references."]
     if rows:
-        needs = f"The operator needs the right to read the objects. Set {' and '.join(settings)} of its chart."
+        needs = f"The operator needs permission to read the objects. Set {' and '.join(settings)} of its chart."
         texts = [f"The manifests have {counted(len(rows), 'reference')}. {needs}"]
     remarked = sum(bool(one.about_references) for one in manifests)
     if remarked:
@@ -217,7 +218,7 @@ class _Draft:
                     chosen = chosen._replace(namespace="")
                 else:
                     self.remarks.append(
-                        f"{path}: {_named(usable)} is not in the namespace {namespace}. Everybody who may edit this "
+                        f"{path}: {_named(usable)} is not in the namespace {namespace}. Users who may edit this "
                         "object can change the mapping."
                     )
                 self.references[path] = chosen._replace(path=path)

@@ -1,8 +1,8 @@
 """The search of ``esm-operator export --references`` for objects that have the values of mappings.
 
-It lists only kinds that may have one of the values, in pages, and keeps only what the index needs. A kind that the API
-server does not serve has no objects. A user who may not list a kind in all namespaces may be able to list it in the
-namespaces of the manifests.
+It lists only kinds that may have one of the values, in pages, and keeps only the data that the index needs. A kind that
+the API server does not serve has no objects. If the user may not list a kind in all namespaces, the search lists it in
+the namespaces of the manifests.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Mapping

@@ -63,10 +63,10 @@ class MappingRecord:
 
 
 def recorded_applied(status: MappingStatus) -> Applied:
-    """What a status records of a mapping, without ``enabled`` while the mapping is enabled and matches the spec.
+    """The record of a mapping in a status, without ``enabled`` while the mapping is enabled and matches the spec.
 
-    Then the removal of ``enabled`` from the spec needs no reset. Earlier versions recorded ``enabled`` for each mapping
-    that they created, also if the spec did not have it.
+    In this state, the removal of ``enabled`` from the spec needs no reset. Earlier versions recorded ``enabled`` for
+    each mapping that they created, even if the spec did not have it.
     """
     applied, synced = status.applied, status.condition("Synced")
     if "enabled" in applied.fields and status.report.state == "Enabled" and _is_seen(synced.status, synced.reason):

@@ -19,7 +19,7 @@ TRANSITIONS = frozenset({"Creating", "Enabling", "Disabling", "Updating", "Delet
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """What a Create sends: the spec, with the values that AWS has for what ``ignoreChanges`` names."""
+    """What a Create sends: the spec, but with the values that AWS had for ignored fields and tags."""
 
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The parameters of CreateEventSourceMapping without tags."""
@@ -27,7 +27,7 @@ class Creation:
     """The same by path, in canonical form."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     fields: frozenset[str] = frozenset()
-    """The fields of the spec, also those that ``ignoreChanges`` names."""
+    """The fields of the spec, including those that ``ignoreChanges`` names."""
     tag_keys: frozenset[str] = frozenset()
     """The keys of the tags of the spec, of the default tags and of the owner tags."""
 
@@ -48,7 +48,7 @@ class Desired:
     """Default tags, overridden by the tags of the spec, and the owner tags. Those that ``ignoreChanges`` names are left
     out."""
     ignored: IgnoredChanges = NOTHING
-    """What ``ignoreChanges`` leaves to others."""
+    """The fields and tags that ``ignoreChanges`` leaves to others."""
     creation: Creation = field(default_factory=Creation)
     """What a Create sends."""
     consumer_group: ConsumerGroup | None = None
@@ -176,5 +176,5 @@ class Observation:
     rival: str = ""
     """An older resource (namespace/name) that may adopt the same mapping, which has no owner yet."""
     ring: tuple[str, ...] = ()
-    """Resources (namespace/name) that wait for each other, beginning with this one: each needs the function and the
-    source of the mapping of the next, and the last those of the first."""
+    """Resources (namespace/name) that wait for each other, beginning with this one. Each needs the function and the
+    source of the mapping of the next one. The last needs those of the first."""

@@ -1,9 +1,9 @@
-"""The values in AWS of what ``spec.ignoreChanges`` names, and a Create with these values.
+"""The values in AWS of ignored fields and tags (``spec.ignoreChanges``), and a Create with these values.
 
-The operator leaves these fields and tags to others. If it has to create the mapping again, the new mapping gets the
-values that AWS had, not those of the spec. Otherwise a replacement would undo what the others have set. After the
-deletion of a mapping, AWS does not answer its values any more. So the operator keeps them in
-``status.applied.ignored``, and writes them there before it deletes a mapping to replace it.
+The operator leaves these fields and tags to others. If it creates the mapping again, the new mapping gets the values
+that the old one had in AWS, instead of those of the spec. Otherwise a replacement would undo the changes of others. AWS
+does not return the values of a deleted mapping. So the operator keeps them in ``status.applied.ignored``, and writes
+them there before it deletes a mapping to replace it.
 """
 
 import copy
@@ -24,7 +24,7 @@ _DESTINATION, _ENABLED = "destinationConfig.onFailure.destination", "enabled"
 
 
 def still_ignored(ignored: IgnoredChanges, recorded: Mapping[str, str]) -> dict[str, str]:
-    """The recorded values of what is still ignored."""
+    """The recorded values of fields and tags that are still ignored."""
 
     def holds(key: str) -> bool:
         return ignored.has_tag(key.removeprefix(TAG)) if key.startswith(TAG) else key in ignored.fields
@@ -33,10 +33,10 @@ def still_ignored(ignored: IgnoredChanges, recorded: Mapping[str, str]) -> dict[
 
 
 def left_values(desired: Desired, found: ObservedMapping, recorded: Mapping[str, str]) -> dict[str, str]:
-    """The values of what is ignored, as ``status.applied.ignored`` has them.
+    """The values of ignored fields and tags, as ``status.applied.ignored`` has them.
 
-    A value that AWS does not show now stays as it was recorded. If AWS itself has disabled the mapping, that is not a
-    value of others.
+    A value that AWS does not show now stays as it was recorded. If AWS itself has disabled the mapping, the value of
+    ``enabled`` is not one that others have set.
 
     Args:
         desired: the resource.
@@ -57,7 +57,7 @@ def left_values(desired: Desired, found: ObservedMapping, recorded: Mapping[str,
 
 
 def _observed(desired: Desired, found: ObservedMapping) -> Iterator[tuple[str, Any]]:
-    """The ignored fields that AWS shows, with their values in AWS's spelling; None: AWS has no value."""
+    """The ignored fields that AWS shows, with their values in AWS's spelling. The value None: AWS has no value."""
     for path in desired.ignored.fields:
         row = BY_PATH[path]
         if desired.source is None or desired.source not in row.sources:
@@ -92,7 +92,7 @@ def creation(
         recorded: ``status.applied.ignored``.
         replaces: the immutable fields of the mapping that existed before, as ``status.applied.immutable`` has them.
             Values of a source type do not suit another one. Only ``enabled`` does.
-        scope: what the mapping may connect. A recorded destination that is not allowed counts as not recorded.
+        scope: the allow-lists. A recorded destination that they do not allow counts as not recorded.
     """
     keys = frozenset(tags)
     left = still_ignored(spec.ignored, recorded) if recorded else {}
@@ -148,7 +148,7 @@ def _put(parameters: dict[str, Any], row: Field, value: Any) -> None:
             del holders[depth - 1][row.member[depth - 1]]
 
 
-#: What :func:`_loaded` answers if a text is not JSON. Somebody else has written it.
+#: The result of :func:`_loaded` if a text is not JSON. The operator has not written such a text.
 _UNREADABLE = object()
 
 

@@ -4,15 +4,15 @@
 |---|---|---|
 | has a value | any | the value |
 | is not known yet | yes | the recorded value. So a restart waits for nothing, and writes nothing |
-| is not known yet | no | no value, which passes. The status does not change |
+| is not known yet | no | no value yet. The status does not change |
 | gone, being deleted, not ready, or not allowed | yes | the recorded value. The condition ReferencesResolved is False |
 | gone, being deleted, not ready, or not allowed | no | no value. Nothing is created until there is one |
 
-The value of a deleted object stays, because the mapping would else stop by a mistake in another place. Another value is
-an edit of the spec: the plan updates or replaces the mapping.
+The value of a deleted object is kept, because otherwise a mistake in another place would stop the mapping. A changed
+value counts as an edit of the spec, so the plan updates or replaces the mapping.
 
-The status is written by the operator, but other writers with the right may forge it. A forged value gives them nothing:
-they could write the same value into the spec, and allow-lists and rules apply to the effective spec.
+Other clients that may write the status can forge a recorded value. They gain nothing, because they could write the same
+value into the spec, and the allow-lists and rules apply to the effective spec.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,8 @@ class Lookup(Protocol):
 
 
 def resolve(resource: Resource, lookup: Lookup) -> Resource:
-    """The resource with its effective spec. It may be resolved before. Without references, it is unchanged."""
+    """The resource with its effective spec. The argument may have been resolved before. Without references, it is
+    returned unchanged."""
     if not resource.has_references:
         return resource
     values: dict[str, str] = {}
@@ -72,14 +73,14 @@ class _NothingKnown:
 
 
 def with_recorded_values(resource: Resource) -> Resource:
-    """The resource with the values that its status records, for commands that do not read the objects."""
+    """The resource with the values that its status records. For commands, which do not read the objects."""
     return resolve(resource, _NothingKnown())
 
 
 def finding(problem: ReferenceProblem, namespace: str) -> Finding:
-    """Why a reference of a resource in a namespace has no value.
+    """The reason why a reference of a resource in a namespace has no value.
 
-    The finding of an object that may not be used is the same whether the object exists or not.
+    If the object does not allow the reference, the finding is the same as for an object that does not exist.
     """
     reference, (cause, detail), kept = problem
     row = kind_of(reference.api_version, reference.kind)
@@ -112,7 +113,7 @@ _FINDINGS: Mapping[Cause, Finding] = {
 
 
 def _recorded(resource: Resource, reference: Reference) -> str:
-    """The value that the status records for a reference; empty: none."""
+    """The value that the status records for a reference. Empty if there is none."""
     for one in resource.status.references:
         if one.reference.same_value_as(reference) and len(one.value) <= LONGEST_VALUE:
             return one.value
@@ -120,7 +121,7 @@ def _recorded(resource: Resource, reference: Reference) -> str:
 
 
 def _first(problems: list[ReferenceProblem]) -> ReferenceProblem | None:
-    """The problem to report. While one may pass, the others may be reported too early."""
+    """The problem to report. Temporary problems are first: until they end, the other problems may not be final."""
     passing = (one for one in problems if one.passes)
     return next(passing, problems[0] if problems else None)
 
@@ -138,7 +139,7 @@ def _with(
 
 
 def _with_values(resource: Resource, values: Mapping[str, str]) -> Resource:
-    """The resource with other values in its effective spec. It takes ten times as long as to look the values up."""
+    """The resource with other values in its effective spec. This takes ten times as long as the lookup."""
     packed = FrozenJSON(with_values(resource.packed_spec.unpacked, values))
     spec = MappingSpec.parse(packed.unpacked)
     resolved = replace(

@@ -439,10 +439,10 @@ class Executor:
         return True
 
     async def _read_ignored(self, context: ReconcileContext, uuid: str, *, tags: bool = False) -> bool:
-        """Read the mapping before a request repeats the values of ignored fields. Returns whether that was necessary.
+        """Read the mapping before a request sends the values of ignored fields. Returns whether that was necessary.
 
-        Others may have changed them since the last sweep. A replacement repeats them and the ignored tags, and an
-        Update of a structure that has an ignored part. After a read, plan again.
+        Others may have changed the values since the last sweep. An Update of a structure that has an ignored part sends
+        the values. A replacement sends the values and the ignored tags. After a read, plan again.
         """
         client, ignored = context.connected.client, context.desired.ignored
         entry = client.inventory.get(uuid)

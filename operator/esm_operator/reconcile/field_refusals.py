@@ -31,7 +31,7 @@ class FieldRefusals:
         """Monotonic time of the next attempt, in seconds; None: not decided yet."""
 
     def refused(self, spec: FrozenJSON, members: frozenset[str], failure: Failure) -> None:
-        """Record that AWS refused an Update of these members, for an effective spec."""
+        """Record that AWS refused an Update of these members for this effective spec."""
         self._expire(spec)
         self._spec = spec
         self._sets[members] = failure

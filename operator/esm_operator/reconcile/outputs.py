@@ -1,9 +1,9 @@
 """The outputs of a resource: a ConfigMap with the UUID, the ARNs and the state of its mapping (``spec.outputs``).
 
 The status writer calls :meth:`Outputs.publish` before it writes a status. So a ``status.outputs`` without a message
-means that the ConfigMap has the values of this status, and a restarted process needs no request to know that. The name
-is written to ``status.outputs`` before the ConfigMap is created, so that no ConfigMap is forgotten when the process is
-killed.
+means that the ConfigMap has the values of this status, and a restarted process needs no request to find this out. The
+operator writes the name to ``status.outputs`` before it creates the ConfigMap. So it still knows the ConfigMap if the
+process is killed in between.
 
 A ConfigMap belongs to a resource if its label and its owner reference have the UID of the resource. The operator
 neither changes nor deletes any other ConfigMap. When the resource is deleted, the garbage collector of Kubernetes
@@ -62,7 +62,7 @@ class Published:
     record: OutputsRecord
     """``status.outputs`` of the next status."""
     problem: Finding | None = None
-    """Why the ConfigMap does not have the values."""
+    """The reason why the ConfigMap does not have the values; None: it has them."""
 
 
 class _RefusedError(Exception):
@@ -106,8 +106,8 @@ class Outputs:
     async def publish(self, resource: Resource, rendered: MappingStatus, *, checked: bool = False) -> Published:
         """Write the values of the next status to the ConfigMap of a resource, and delete its former ConfigMap.
 
-        Raises StaleError if a ConfigMap changes at the same time, what writes of the resource raise, and the failures
-        of an API server that is overloaded or does not answer.
+        Raises StaleError if a ConfigMap changes at the same time. Also raises the exceptions of writes of the resource,
+        and those of an API server that is overloaded or does not answer.
 
         Args:
             resource: the resource.
@@ -137,7 +137,7 @@ class Outputs:
         except _RefusedError as refused:
             state.outputs_failures += 1
             if refused.finding.reason == "OutputsConflict" and name == wanted:
-                name = ""  # it belongs to somebody else now
+                name = ""  # it has another owner now
             text = message_of(refused.finding, Subject.of(resource))
             return Published(resource, OutputsRecord(name, text), refused.finding)
         state.outputs_failures, state.outputs_outdated = 0, False
@@ -160,7 +160,7 @@ class Outputs:
             await asyncio.sleep(AUDIT)
 
     async def _audit(self) -> None:
-        """Reconcile the resources whose ConfigMaps differ or do not exist, and delete those that nobody wants."""
+        """Reconcile the resources whose ConfigMaps differ or do not exist. Delete ConfigMaps that no spec names."""
         found: set[Key] = set()
         async for body in self._kubernetes.list_config_maps(self._namespaces, LABEL):
             meta = body["metadata"]
@@ -186,7 +186,7 @@ class Outputs:
                 self._controller.enqueue([key], QueuePriority.RESYNC)
 
     def _owner_of(self, meta: Mapping[str, Any]) -> Resource | None:
-        """The resource to which a ConfigMap belongs; None: this operator does not have it."""
+        """The resource to which a ConfigMap belongs; None: the cache does not have it."""
         for reference in meta.get("ownerReferences") or ():
             resource = self._cache.get(Key(str(meta.get("namespace", "")), str(reference.get("name", ""))))
             if resource is not None and _belongs(meta, resource.uid):
@@ -286,7 +286,7 @@ def _belongs(meta: Mapping[str, Any], uid: str) -> bool:
 
 
 def _holder(meta: Mapping[str, Any]) -> str:
-    """The resource to which the ConfigMap of somebody else belongs, for a message; empty: none is known."""
+    """The owner of a ConfigMap that does not belong to the resource, for a message; empty: not known."""
     references: Sequence[Mapping[str, Any]] = meta.get("ownerReferences") or ()
     found = [f"{one.get('kind')} {one.get('name')}" for one in references if one.get("controller")]
     return found[0] if found else ""
@@ -309,7 +309,7 @@ def _body(resource: Resource, values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _patch(existing: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    """A merge patch that leaves only the values in the data of a ConfigMap; empty: there are no others."""
+    """A merge patch after which the data of a ConfigMap are exactly the values; empty: they are already."""
     data: Mapping[str, str] = existing.get("data") or {}
     if data == values and not existing.get("binaryData"):
         return {}

@@ -264,10 +264,10 @@ class Reconciler:
             return await self.outcome_reporter.report_failure(context.resource, error, target.target.region, context)
 
     async def _wait_for_references(self, resource: Resource) -> Result | None:
-        """The result if references have no values. When they have, the reference cache causes a reconcile.
+        """The result if references have no values. When they get values, the reference cache causes a reconcile.
 
-        While the objects are loading, even a resource whose last values are known waits. It may have been changed to
-        other values before the operator was restarted. A deletion does not wait.
+        While the objects are loading, even a resource whose last values are known waits, because its objects may have
+        changed before the operator was restarted. A deletion does not wait.
         """
         problem = resource.unresolved or resource.outdated
         state = self.states.of(resource.key)
@@ -316,7 +316,7 @@ class Reconciler:
         raise RuntimeError(f"The plan of {key} did not come to rest")
 
     def _note_ignored(self, context: ReconcileContext, observation: Observation) -> None:
-        """Keep the values in AWS of what ``ignoreChanges`` names, for a mapping that replaces this one."""
+        """Record the values in AWS of ignored fields and tags, for a mapping that replaces this one."""
         desired, found, record = context.desired, observation.mapping, context.record
         if not desired.ignored or desired.observe_only or desired.deleting or found is None or not record.owns:
             return

@@ -156,7 +156,7 @@ class StatusWriter:
         report: MappingReport,
         render: Callable[..., MappingStatus],
     ) -> bool:
-        """Whether only observed fields or a last processing result without a problem differ. They have their turn."""
+        """Whether only observed fields, or a processing result without a problem, differ. Those are written later."""
         if context.state.shows_result:
             return False
         if not _is_written(resource, render(mapping=_without_slow_changes(report, resource.status.report))):
@@ -227,7 +227,7 @@ class StatusWriter:
 
 
 def _reference_problem(resource: Resource) -> Finding | None:
-    """The problem that the condition ReferencesResolved shows; None: there is none, or it may pass in a moment."""
+    """The problem that the condition ReferencesResolved shows; None: there is none, or only a temporary one."""
     problem = resource.unresolved or resource.outdated
     return finding(problem, resource.key.namespace) if problem is not None and not problem.passes else None
 
@@ -248,7 +248,7 @@ def _is_written(resource: Resource, rendered: MappingStatus) -> bool:
 
 
 def _report_of(entry: InventoryEntry, resource: Resource) -> MappingReport:
-    """What the status shows of a mapping, with its fields as far as they concern the spec."""
+    """The report of a mapping in the status, with its observed fields."""
     return replace(entry.report(), observed=entry.observed_fields(resource.spec))
 
 

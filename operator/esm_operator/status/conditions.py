@@ -105,7 +105,7 @@ def render(
         outputs: the ConfigMap with the outputs; None keeps the present record.
         references: the references that have values.
         shows_references: whether the status has the condition ReferencesResolved.
-        reference_problem: why a reference has no present value; None: each has.
+        reference_problem: why a reference does not have its present value; None: all references have it.
         lacking_for: seconds since AWS first refused the resource because of a missing permission.
         tags_late: whether changed tags are noticed late; None: as the present status shows it.
     """

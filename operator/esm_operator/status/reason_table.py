@@ -99,7 +99,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("HandingOver", ""): Row(
         "Mapping {uuid} in {place} is not deleted, because the resource {heir} will take it over "
         "(spec.adoption.takeOverFrom).",
-        "If {heir} does not become Ready, see its conditions. To delete the mapping, delete {heir} or remove its "
+        "If {heir} does not become Ready, check its conditions. To delete the mapping, delete {heir} or remove its "
         "spec.adoption.",
         Next.CONTINUES,
     ),
@@ -241,8 +241,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("ImmutableFieldChanged", "Reference"): Row(
-        "AWS cannot change {fields} of the {mapping} in {place}, and a reference of the spec has another value now. "
-        "status.references shows the present values, and status.applied.immutable the previous values.",
+        "AWS cannot change {fields} of the {mapping} in {place}, but the value of a reference in the spec has changed. "
+        "status.references shows the present values. status.applied.immutable shows the previous values.",
         "To replace the mapping with a new one, set spec.replacePolicy to Recreate. To keep the mapping, restore the "
         "value of the object, or correct the reference.",
         Next.CHANGE,
@@ -272,7 +272,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("DisabledInAWS", "Ignored"): Row(
-        "AWS itself has disabled the {mapping} in {place}, and spec.ignoreChanges has enabled.{aws_reason}",
+        "AWS itself has disabled the {mapping} in {place}, and spec.ignoreChanges has the entry enabled.{aws_reason}",
         "Correct the cause, and enable the mapping in AWS. To have the operator enable the mapping each time that AWS "
         "disables it, remove enabled from spec.ignoreChanges and set spec.enabled to true.",
         Next.CHANGE,
@@ -375,10 +375,10 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("Conflict", "Ring"): Row(
-        "Resources with mappings in {place} wait for each other, because each has the function and the event source of "
-        "the mapping of the next ({ring}).{kept}",
-        "Set spec.functionName of one of them to another alias of the function, which can have the same version. When "
-        "all resources are Ready, set spec.functionName back. No record is lost.",
+        "Resources with mappings in {place} wait for each other ({ring}). Each resource needs the function and the "
+        "event source that the mapping of the next resource still has.{kept}",
+        "Set spec.functionName of one of them to another alias of its function. The alias can point to the same "
+        "version. When all resources are Ready, set spec.functionName to the present value again. No record is lost.",
         Next.PERSON,
         Ends.PERSON,
     ),
@@ -543,7 +543,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("ReferenceNotReady", ""): Row(
         "The {object} has no value in {value_field} yet, so spec.{field} has no value.{last_value}",
-        "Look at the conditions of the {object}, or correct spec.{field}.",
+        "Check the conditions of the {object}, or correct spec.{field}.",
         Next.CHANGE,
     ),
     ("ReferenceNotReady", "Deleting"): Row(
@@ -558,8 +558,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("ReferenceNotReady", "Unavailable"): Row(
         "The API server does not answer requests for {kind} ({api_version}), so spec.{field} has no value.{last_value}",
-        "The log of the operator has the answer. Check the conversion webhook of the kind, or the extension API server "
-        "of its group.",
+        "The log of the operator shows the error. Check the conversion webhook of the kind, or the extension API "
+        "server of its group.",
         Next.CONTINUES,
     ),
     ("ReferenceForbidden", ""): Row(
@@ -569,15 +569,16 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
     ),
     ("ReferenceForbidden", "Access"): Row(
-        "The operator has no right to list and watch {kind} ({api_version}), so spec.{field} has no value.{last_value}",
+        "The operator has no permission to list and watch {kind} ({api_version}), so spec.{field} has no "
+        "value.{last_value}",
         "{grant} If references.aggregate is true, you can also add a rule to a ClusterRole with the label "
         'lambda.esm-operator.io/aggregate-to-references: "true".',
         Next.CONTINUES,
     ),
     ("InvalidSpec", "Values"): Row("The values of references are {references}.", next=Next.PART),
     ("InvalidSpec", "Reference"): Row(
-        "The spec of the {mapping} in {place} is invalid. {value_field} of the {object} has {detail}, but spec.{field} "
-        "needs a text.{last_value}",
+        "The spec of the {mapping} in {place} is invalid. {value_field} of the {object} is {detail}, but spec.{field} "
+        "needs a string.{last_value}",
         "Correct fieldPath or key in spec.{field}.",
         Next.CHANGE,
         Ends.PERSON,
@@ -744,9 +745,9 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "To have the operator enable the mapping and keep it enabled, set spec.enabled to true.",
     ),
     ("InSync", "DisabledIgnored"): Row(
-        "The {mapping} in {place} is disabled. spec.ignoreChanges has enabled, so the operator leaves the mapping as "
-        "it is.",
-        "To have the operator decide, remove enabled from spec.ignoreChanges.",
+        "The {mapping} in {place} is disabled. spec.ignoreChanges has the entry enabled, so the operator leaves the "
+        "mapping as it is.",
+        "To have the operator manage this field again, remove enabled from spec.ignoreChanges.",
     ),
     ("InSync", "Paused"): Row(
         f"{{settled}} The operator changes nothing in AWS while the annotation {_PAUSED} is set."
@@ -775,7 +776,9 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "The {mapping} in {place} does not match the spec. The condition Ready shows the cause. {kept_fields}",
         next=Next.PART,
     ),
-    ("ReferencesResolved", ""): Row("Each reference has a value, which is in status.references.", next=Next.PART),
+    ("ReferencesResolved", ""): Row(
+        "Each reference has the present value of its object. status.references shows the values.", next=Next.PART
+    ),
     # The last poll of Lambda.
     ("NoProblem", ""): Row("{result}", next=Next.PART),
     ("ProcessingProblem", ""): Row(
@@ -832,7 +835,9 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Corrected drift of the {mapping} in {place}, which was changed outside of Kubernetes. Correction: "
         "{change}.{aws_reason}"
     ),
-    ("ReferenceChanged", ""): Row("The value of spec.{field}, from the {object}, has changed from {old} to {new}."),
+    ("ReferenceChanged", ""): Row(
+        "The value that spec.{field} takes from the {object} has changed from {old} to {new}."
+    ),
     ("Replacing", "Deleting"): Row(
         "Deleting mapping {uuid} of {function} in {place} to create it again, because AWS cannot change {fields}."
         "{position}"
@@ -865,7 +870,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Deleted the resource without its mapping, as the annotation lambda.esm-operator.io/orphan requires. {left} in "
         "{place} with its tags."
     ),
-    ("HandedOver", ""): Row("The resource is deleted. Its mapping {uuid} in {place} belongs to {heir} now."),
+    ("HandedOver", ""): Row("Deleted the resource. Its mapping {uuid} in {place} now belongs to {heir}."),
     ("MappingNotDeleted", "Observed"): Row(
         f"{_LEFT} spec.managementPolicy is Observe.", f"If the mapping is in use, no action is needed. {_DELETE_IT}"
     ),

@@ -73,14 +73,14 @@ def _object(reference: Reference) -> str:
 
 
 def _last_value(value: str) -> str:
-    """What a reference without a value means for the mapping."""
+    """The effect of a reference without a value on the mapping."""
     if value:
         return f' The mapping keeps the last value, which is "{shown(value, _LONGEST_VALUE)}".'
     return " The operator changes nothing in AWS without the value."
 
 
 def _grant(project: str) -> str:
-    """How the chart grants the right to watch the kinds of a project; empty: of another one."""
+    """How the chart grants the permission to watch the kinds of a project. An empty project: another kind."""
     if project:
         return f"Set references.{project}.enabled to true in the values of the chart."
     return "Add the kind to references.additionalRules in the values of the chart."
