@@ -1,4 +1,4 @@
-"""When changes arrive in AWS: found in the AWS server's log of requests, by UUID and value."""
+"""When changes arrive in AWS: found in the AWS server's log of requests, by UUID, member and value."""
 
 import time
 from collections.abc import Mapping
@@ -12,10 +12,11 @@ _ENTRIES = 300
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The requests that AWS must receive for one mapping."""
+    """The member of an Update that AWS must receive for one mapping."""
 
     uuid: str
-    batch_size: int
+    member: str
+    value: int | str
 
 
 class Arrivals:
@@ -35,10 +36,10 @@ class Arrivals:
         for request in self._control.requests(_ENTRIES):
             members: Mapping[str, object] = request["members"]
             if request["operation"] == "UpdateEventSourceMapping" and request["outcome"] == "ok":
-                size = members.get("BatchSize")
-                change = Change(str(members["UUID"]), size if isinstance(size, int) else 0)
-                if change in self._made:
-                    self._arrived.setdefault(change, float(request["time"]))
+                for member, value in members.items():
+                    change = Change(str(members["UUID"]), member, value) if isinstance(value, int | str) else None
+                    if change in self._made:
+                        self._arrived.setdefault(change, float(request["time"]))
         return len(self._arrived)
 
     def latencies(self) -> list[float]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.bench import writes
 from tests.bench.figures import MOST_RESULTS
-from tests.bench.phases import CREATE, DELETE
+from tests.bench.phases import CREATE, DELETE, REFER, RESTART_REFERRING
 from tests.bench.results import Phase, Results, World
 
 UPDATE = "UpdateEventSourceMapping"
@@ -18,7 +18,7 @@ def failures(results: Results) -> list[str]:
     return [
         f"{world.name}: {sentence}"
         for world in results.worlds.values()
-        for check in (_ended, _never_throttled, _created, _at_rest, _changed, _deleted, _whole)
+        for check in (_ended, _never_throttled, _created, _at_rest, _referring, _changed, _deleted, _whole)
         for sentence in check(world)
     ]
 
@@ -59,7 +59,7 @@ def _created(world: World) -> Iterator[str]:
 
 
 def _at_rest(world: World) -> Iterator[str]:
-    for name in ("restart", "quiet"):
+    for name in ("restart", RESTART_REFERRING, "quiet"):
         phase = world.phase(name)
         if phase is None:
             continue
@@ -69,6 +69,21 @@ def _at_rest(world: World) -> Iterator[str]:
             yield f"{results:,} writes {writes.STATUS} in the phase {name}; it must be at most {most:,.0f}."
         for kind, count in written.items():
             yield from _exactly(f"writes {kind} in the phase {name}", count, 0)
+
+
+def _referring(world: World) -> Iterator[str]:
+    """A reference to the value that the spec had costs one write of the status, and no call that changes a mapping."""
+    phase = world.phase(REFER)
+    if phase is None:
+        return
+    for operation in (CREATE, UPDATE, DELETE):
+        yield from _exactly(f"calls of {operation} in the phase {REFER}", phase.calls.get(operation, 0), 0)
+    written = writes.without_leases(phase.writes)
+    if (events := written.pop(writes.EVENTS, 0)) > world.mappings:
+        yield f"{events:,} Events in the phase {REFER}; it must be at most one for each resource."
+    for kind in {writes.STATUS, *written}:
+        expected = world.mappings if kind == writes.STATUS else 0
+        yield from _exactly(f"writes {kind} in the phase {REFER}", written.get(kind, 0), expected)
 
 
 def _changed(world: World) -> Iterator[str]:

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 from tests.bed.cluster import create_namespace
 from tests.bench import writes
 from tests.bench.errors import BenchError
+from tests.bench.referenced import collection, function_arn, function_object, references, source_object
 from tests.bench.workload import NAMESPACES, manifest, name_of
 from tests.controlplane.client import JSON, MERGE, ApiError, ExistsError, KubernetesClient, path
 from tests.controlplane.kubeconfig import Access
@@ -68,6 +69,17 @@ class Driver:
         self._write("PATCH", _path(number), {"spec": {"batchSize": batch_size}}, MERGE)
         return time.time()
 
+    def refer(self, numbers: Iterable[int]) -> None:
+        """Create the objects of resources, and put references in the place of values."""
+        self._each(numbers, self._refer)
+
+    def edit_function(self, number: int, arn: str) -> float:
+        """Change the ARN of a function in its object. Returns the time at which that was answered."""
+        where, body = function_object(number, arn)
+        if self._client.merge(where, body) is None:
+            raise BenchError(f"PATCH {where}: not found")
+        return time.time()
+
     def delete(self, numbers: Iterable[int]) -> None:
         """Ask for resources to be deleted."""
         self._each(numbers, lambda number: self._write("DELETE", _path(number)))
@@ -109,6 +121,11 @@ class Driver:
 
     def _create(self, number: int) -> None:
         self._write("POST", _path(number, ""), manifest(number))
+
+    def _refer(self, number: int) -> None:
+        for where, body in (function_object(number, function_arn(number)), source_object(number)):
+            self._client.request("POST", collection(where), body)
+        self._write("PATCH", _path(number), {"spec": references(number)}, MERGE)
 
     def _write(self, method: str, where: str, body: Any = None, kind: str = JSON) -> None:
         if self._client.request(method, where, body, kind) is None:

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from tests.bench import writes
 from tests.bench.percentiles import percentile
-from tests.bench.phases import BROWNOUT, BUDGET, EDITS, SHARE, STARVED
+from tests.bench.phases import (
+    BROWNOUT,
+    BUDGET,
+    EDITS,
+    EDITS_OF_OBJECTS,
+    EDITS_OF_RESOURCES,
+    RESTART_REFERRING,
+    SHARE,
+    STARVED,
+)
 from tests.bench.results import AWS, OPERATOR, Phase, Results, World
 from tests.bench.scale import sweep_interval
 from tests.bench.stage import PACE, QUOTA
@@ -244,11 +253,11 @@ def _edits(results: Results) -> Iterator[Figure]:
         yield from _edit_figures(f"while {results.mappings:,} other resources fail", phase)
 
 
-def _edit_figures(situation: str, phase: Phase, ideal: str = "") -> Iterator[Figure]:
+def _edit_figures(situation: str, phase: Phase, ideal: str = "", *, what: str = "an edit") -> Iterator[Figure]:
     p50, p99 = (percentile(phase.latencies, percent) for percent in (50, 99))
-    yield Figure(f"Time from an edit to its Update in AWS, {situation}, median", _seconds(p50), ideal)
+    yield Figure(f"Time from {what} to its Update in AWS, {situation}, median", _seconds(p50), ideal)
     yield Figure(
-        f"Time from an edit to its Update in AWS, {situation}, 99th percentile",
+        f"Time from {what} to its Update in AWS, {situation}, 99th percentile",
         f"{_seconds(p99)}{_missing(phase)}",
         ideal,
         "at most 2 s",
@@ -287,6 +296,27 @@ def _ceiling(results: Results) -> Iterator[Figure]:
         "at least 60",
         rate >= 60,
     )
+
+
+def _references(results: Results) -> Iterator[Figure]:
+    before, after = results.phase("references", "restart"), results.phase("references", RESTART_REFERRING)
+    if before is None or after is None:
+        return
+    what = f"with two references in each of {results.worlds['references'].mappings:,} resources, compared with none"
+    yield _ratio(f"Highest memory (RSS) at a restart {what}", before.peak, after.peak, "MB")
+    yield _ratio(f"CPU time of the operator at a restart {what}", before.figures["cpu"], after.figures["cpu"], "s")
+    others = after.lambda_calls - after.calls.get("ListEventSourceMappings", 0)
+    yield Figure("AWS Lambda calls other than List at a restart with references", f"{others}", "0", "0", others == 0)
+    for name, what in ((EDITS_OF_RESOURCES, "an edit"), (EDITS_OF_OBJECTS, "an edit of a referenced object")):
+        phase = results.phase("references", name)
+        if phase is not None:
+            yield from _edit_figures("of resources with references", phase, what=what)
+
+
+def _ratio(what: str, before: float, after: float, unit: str) -> Figure:
+    """The ratio of two values, which may be 1.2 at most."""
+    ratio = after / before
+    return Figure(what, f"{ratio:.2f} × ({after:.0f} {unit}, {before:.0f} {unit})", "1", "at most 1.2 ×", ratio <= 1.2)
 
 
 def _starved(results: Results) -> Iterator[Figure]:
@@ -415,6 +445,7 @@ _MAKERS: tuple[Callable[[Results], Iterator[Figure]], ...] = (
     _deletion,
     _ceiling,
     _growth,
+    _references,
     _starved,
     _brownout,
 )

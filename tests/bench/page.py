@@ -36,6 +36,8 @@ _WORLDS = {
     "ceiling": "This world has a fifth of the mappings. AWS has no quota here, and the operator has no rate limits.",
     "errors": f"""The functions of these resources do not exist, so AWS refuses their Creates. The world also has {GOOD}
         resources whose functions exist.""",
+    "references": """The resources have values first, and then two references each: to the function and to the source.
+        Each resource has two objects of its own, with the field names of ACK, Crossplane and Strimzi.""",
     "starved": """The API server has a tenth of a core. One user creates the resources, each after the answer to the
         one before.""",
     "starved-longer": "This world is `starved` with five times as many mappings.",

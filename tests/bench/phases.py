@@ -9,6 +9,7 @@ from tests.bench.arrivals import Arrivals, Change
 from tests.bench.errors import BenchError
 from tests.bench.pace import Reading, rate, recovery
 from tests.bench.progress import Progress
+from tests.bench.referenced import function_arn
 from tests.bench.results import lambda_calls
 from tests.bench.scale import DEFAULT_INTERVAL
 from tests.bench.stage import Stage
@@ -24,6 +25,9 @@ DRIFTED = BATCH_SIZE - 1
 AFTERMATH = 5.0
 #: The phase in which more resources are there than the run is of.
 EDITS = "edits while many are created"
+#: The restart, and the edits, of resources with references; and the edits of the same resources themselves.
+REFER, RESTART_REFERRING = "change to references", "restart with references"
+EDITS_OF_OBJECTS, EDITS_OF_RESOURCES = "edits of referenced objects", "edits of resources"
 STARVED, BROWNOUT = "create while starved", "create with a brownout"
 #: The share of one core that a starved API server gets.
 SHARE = 0.1
@@ -57,7 +61,7 @@ def settle(stage: Stage, count: int) -> None:
         stage.until("resources ready", count, lambda: stage.following.ready, timeout=_patience(count))
 
 
-def restart(stage: Stage, count: int, arguments: tuple[str, ...] = ()) -> None:
+def restart(stage: Stage, count: int, *, name: str = "restart") -> None:
     """Stop the operator and start it again, until it has compared each resource with AWS.
 
     Figures: ``stopped``, seconds that it took to end; from its start until all are compared: ``seconds``, ``cpu``
@@ -66,12 +70,12 @@ def restart(stage: Stage, count: int, arguments: tuple[str, ...] = ()) -> None:
     # Events that wait would be posted at the operator's end.
     _until_it_stays(stage, lambda: stage.driver.writes_of_others()[writes.EVENTS])
     stage.meter.pass_over()
-    with stage.phase("restart") as phase:
+    with stage.phase(name) as phase:
         asked = time.monotonic()
         stage.operator.stop()
         phase.figures["stopped"] = time.monotonic() - asked
         before, began = lambda_calls(stage.calls.now()), time.monotonic()
-        stage.operator.start(*arguments)
+        stage.operator.start()
         stage.until(
             "resources compared with AWS",
             count,
@@ -111,7 +115,7 @@ def drift(stage: Stage, numbers: range, changes: int) -> None:
         for number in spread(changes, numbers):
             uuid = stage.following.uuid(number)
             stage.control.edit_mapping(uuid, BatchSize=DRIFTED)
-            arrivals.made(Change(uuid, BATCH_SIZE), time.time())
+            arrivals.made(Change(uuid, "BatchSize", BATCH_SIZE), time.time())
         phase.figures["changes"] = changes
         _until_arrived(stage, arrivals, changes, "changes put right")
         phase.latencies = arrivals.latencies()
@@ -154,6 +158,29 @@ def edits(stage: Stage, numbers: range, changes: int, seconds: float, *, name: s
         phase.latencies = _edits(stage, spread(changes, numbers), seconds / changes)
         phase.figures["changes"] = changes
         time.sleep(max(0.0, began + seconds - time.monotonic()))
+
+
+def refer(stage: Stage, numbers: range) -> None:
+    """Put references in the place of values, and wait until the statuses have the values of the references.
+
+    Figures: ``seconds`` until then.
+    """
+    with stage.phase(REFER) as phase:
+        began = time.monotonic()
+        stage.driver.refer(numbers)
+        _until_calm(stage, len(numbers))
+        phase.figures["seconds"] = time.monotonic() - began
+
+
+def edits_of_objects(stage: Stage, numbers: range, changes: int, seconds: float) -> None:
+    """Change the ARNs of functions in the objects that resources reference, over a stretch of time.
+
+    Latencies: from the API server's answer to each change to the Update. Figures: ``changes``.
+    """
+    with stage.phase(EDITS_OF_OBJECTS) as phase:
+        phase.latencies = _edits(stage, spread(changes, numbers), seconds / changes, _edit_function)
+        phase.figures["changes"] = changes
+        _until_calm(stage, len(numbers))
 
 
 def starved(stage: Stage, numbers: range, make: Callable[[Iterable[int]], None]) -> None:
@@ -224,12 +251,28 @@ def delete_all(stage: Stage, numbers: range) -> None:
         phase.figures["left"] = len(stage.control.mappings())
 
 
-def _edits(stage: Stage, numbers: list[int], pause: float) -> list[float]:
-    """Edit some resources, one after the other, and wait until all have reached AWS."""
+def _edit_batch_size(stage: Stage, number: int, index: int) -> tuple[Change, float]:
+    """Edit a resource. Returns the expected change in AWS, and the time at which the API server answered."""
+    size = 1 + index % (DRIFTED - 1)
+    return Change(stage.following.uuid(number), "BatchSize", size), stage.driver.edit(number, size)
+
+
+def _edit_function(stage: Stage, number: int, index: int) -> tuple[Change, float]:
+    """Edit the object that has the ARN of a resource's function. Returns the same."""
+    arn = function_arn(number, 1 + index)
+    return Change(stage.following.uuid(number), "FunctionName", arn), stage.driver.edit_function(number, arn)
+
+
+def _edits(
+    stage: Stage,
+    numbers: list[int],
+    pause: float,
+    edit: Callable[[Stage, int, int], tuple[Change, float]] = _edit_batch_size,
+) -> list[float]:
+    """Make edits, one after the other, and wait until all have reached AWS."""
     arrivals = Arrivals(stage.control)
     for index, number in enumerate(numbers):
-        change = Change(stage.following.uuid(number), 1 + index % (DRIFTED - 1))
-        arrivals.made(change, stage.driver.edit(number, change.batch_size))
+        arrivals.made(*edit(stage, number, index))
         arrivals.wait_a_moment(pause)
     _until_arrived(stage, arrivals, len(numbers), "edits arrived in AWS")
     return arrivals.latencies()

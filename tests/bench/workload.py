@@ -19,8 +19,12 @@ class Name(NamedTuple):
 
 def name_of(number: int) -> Name:
     """Where a resource is; ten that follow each other are of all kinds, in one namespace."""
-    kind = _KINDS[number % len(_KINDS)][0]
-    return Name(NAMESPACES[number // len(_KINDS) % len(NAMESPACES)], f"{kind}-{number:05d}")
+    return Name(NAMESPACES[number // len(_KINDS) % len(NAMESPACES)], f"{kind_of(number)}-{number:05d}")
+
+
+def kind_of(number: int) -> str:
+    """The kind of a resource's source, a key of ``TEN_KINDS``."""
+    return _KINDS[number % len(_KINDS)][0]
 
 
 def function_of(number: int) -> str:

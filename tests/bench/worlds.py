@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests import role
 from tests.bench import phases, scale
 from tests.bench.load import load
 from tests.bench.operator import knows
 from tests.bench.stage import QUOTA, Stage
 from tests.bench.workload import function_of
+from tests.e2e.referenced_objects import grant, install_kinds
 
 #: What lifts the operator's own limits, where AWS has none.
 LIFTED = ("--requests-per-second=1000",)
@@ -106,6 +108,23 @@ def errors(stage: Stage, count: int) -> None:
     phases.edits(stage, good, min(30, len(good)), scale.patience(count, 60.0), name="edits among errors")
 
 
+def references(stage: Stage, count: int) -> None:
+    """What two references for each resource cost, compared with the same resources without references."""
+    numbers, changes, seconds = range(count), min(100, max(1, count // 5)), scale.patience(count, 100.0)
+    install_kinds(stage.plane)
+    grant(stage.plane, *role.references())
+    stage.control.set(quota=0, tagging_quota=0)
+    stage.start(lifted())
+    with stage.phase("setup"), stage.meanwhile(stage.driver.create, numbers):
+        stage.until("resources ready", count, lambda: stage.following.ready, timeout=300 + count / 5)
+    stage.control.set(quota=QUOTA, tagging_quota=QUOTA)
+    phases.restart(stage, count)
+    phases.refer(stage, numbers)
+    phases.restart(stage, count, name=phases.RESTART_REFERRING)
+    phases.edits(stage, numbers, changes, seconds, name=phases.EDITS_OF_RESOURCES)
+    phases.edits_of_objects(stage, numbers, changes, seconds)
+
+
 def starved(stage: Stage, count: int) -> None:
     """The API server has a tenth of a core while one user creates resources."""
     stage.start()
@@ -132,6 +151,7 @@ SCRIPTS = {
     "ceiling": Script(ceiling, part=5),
     "errors": Script(errors),
     "full": Script(full),
+    "references": Script(references, usual=False),
     "starved": Script(starved, part=50, usual=False),
     "starved-longer": Script(starved, part=10, usual=False),
     "starved-burst": Script(starved_burst, part=50, usual=False),
