@@ -10,9 +10,9 @@ GUARDS = (
         name="turns-of-namespaces",
         harm="Constant edits in a namespace use up the request budget, and creations of other namespaces wait.",
         file="ratelimit/waiters.py",
-        text="return first.priority not in _OF_PARTIES, party in self._served, first",
+        text="return first.priority not in _OF_PARTIES, self._is_served(party), first",
         without="return first.priority not in _OF_PARTIES, first",
-        tests=unit("waiters", "the_creation_of_a_namespace_does_not_wait_for_the_edits_of_another"),
+        tests=unit("waiters", "the_creation_of_a_namespace_does_not_wait_for_all_edits_of_another"),
     ),
     Guard(
         name="fresh-shared-tags",

@@ -4,8 +4,10 @@ The *parties* (namespaces) take turns, so one with many requests does not delay 
 most urgent request is granted. Reads of transitions and sweeps are of no party, and come after the requests
 of all parties.
 
-In each round, every party that waits has one turn, in the order of the priorities of its requests. A party whose
-request arrives during a round still has its turn in this round.
+In each round, every party that waits has one turn, in the order of the priorities of its requests. If it waits with
+edits, it has up to four turns. An edit needs several requests, one after the other. So an edit does not wait for the
+creations of all parties, and constant edits of one party do not use up the turns of the others. A party whose request
+arrives during a round still has its turn in this round.
 
 One turn in eight goes to the request that has waited longest, so that none starves.
 """
@@ -13,6 +15,7 @@ One turn in eight goes to the request that has waited longest, so that none star
 import asyncio
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Generator, Hashable
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +23,8 @@ from enum import IntEnum
 from typing import NamedTuple
 
 _FAIR_TURN = 8
+#: The turns that a party can have in a round, if its next request is an edit.
+_EDITS = 4
 _party: ContextVar[Hashable] = ContextVar("party", default=None)
 
 
@@ -68,8 +73,8 @@ class Waiters:
         self._order = itertools.count()
         self._waiting: dict[Hashable, list[_Request]] = {}
         """By party: a heap, which is not empty."""
-        self._served: set[Hashable] = set()
-        """The parties that have had a turn in this round."""
+        self._turns: Counter[Hashable] = Counter()
+        """The turns that each party has had in this round."""
         self._granted = 0
 
     def __bool__(self) -> bool:
@@ -97,16 +102,21 @@ class Waiters:
         else:
             party = min(self._waiting, key=self._rank)
             request = self._waiting[party][0]
-            if party in self._served:
-                self._served.clear()
-        self._served.add(party)
+            if self._is_served(party):
+                self._turns.clear()
+        self._turns[party] += 1
         request.turn.set_result(None)
         self._drop_done(party)
         return True
 
     def _rank(self, party: Hashable) -> tuple[bool, bool, RequestPriority, int]:
         first = self._waiting[party][0]
-        return first.priority not in _OF_PARTIES, party in self._served, first.priority, first.number
+        return first.priority not in _OF_PARTIES, self._is_served(party), first.priority, first.number
+
+    def _is_served(self, party: Hashable) -> bool:
+        """Whether a party has no turn any more in this round."""
+        is_edit = self._waiting[party][0].priority is RequestPriority.EDIT
+        return self._turns[party] >= (_EDITS if is_edit else 1)
 
     def _longest(self) -> tuple[Hashable, _Request]:
         waiting = ((party, one) for party, requests in self._waiting.items() for one in requests if not one.turn.done())
@@ -120,4 +130,4 @@ class Waiters:
         if not requests:
             del self._waiting[party]
         if not self._waiting:
-            self._served.clear()
+            self._turns.clear()
