@@ -78,7 +78,11 @@ def assert_guards_shown(shown: str) -> None:
 def assert_references_shown(shown: str) -> None:
     """The mapping waits for its objects, is created, and follows its function."""
     waits = re.search(r"^refunds +False +ReferenceNotFound ", shown, re.MULTILINE)
-    cause = re.search(r'^The Function "refunds" does not exist, so spec.functionRef has no value', shown, re.MULTILINE)
+    cause = re.search(
+        r'^The Function "refunds" does not exist, so the operator cannot get the value of spec.functionRef',
+        shown,
+        re.MULTILINE,
+    )
     ready = re.search(r"^refunds +sqs/refunds +Enabled +True +Enabled ", shown, re.MULTILINE)
     values = re.search(r"^arn:aws:lambda:\S+:function:refunds,arn:aws:sqs:\S+:refunds$", shown, re.MULTILINE)
     event = re.search(

@@ -532,22 +532,24 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     # A reference to another object has no value.
     ("ReferenceNotFound", ""): Row(
-        "The {object} does not exist, so spec.{field} has no value.{last_value}",
+        "The {object} does not exist, so the operator cannot get the value of spec.{field}.{last_value}",
         "Create the {object}, or correct spec.{field}.",
         Next.CHANGE,
     ),
     ("ReferenceNotFound", "Kind"): Row(
-        "The API server has no kind {kind} in {api_version}, so spec.{field} has no value.{last_value}",
+        "The API server has no kind {kind} in {api_version}, so the operator cannot get the value of "
+        "spec.{field}.{last_value}",
         "Install the CustomResourceDefinition of {kind}, or correct apiVersion and kind in spec.{field}.",
         Next.CHANGE,
     ),
     ("ReferenceNotReady", ""): Row(
-        "The {object} has no value in {value_field} yet, so spec.{field} has no value.{last_value}",
+        "The {object} has no value in {value_field} yet, so the operator cannot get the value of "
+        "spec.{field}.{last_value}",
         "Check the conditions of the {object}, or correct spec.{field}.",
         Next.CHANGE,
     ),
     ("ReferenceNotReady", "Deleting"): Row(
-        "The {object} is being deleted, so spec.{field} has no value.{last_value}",
+        "The {object} is being deleted, so the operator cannot get the value of spec.{field}.{last_value}",
         "Create the {object} again after its deletion, or correct spec.{field}.",
         Next.CHANGE,
     ),
@@ -557,20 +559,21 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         next=Next.CONTINUES,
     ),
     ("ReferenceNotReady", "Unavailable"): Row(
-        "The API server does not answer requests for {kind} ({api_version}), so spec.{field} has no value.{last_value}",
+        "The API server does not answer requests for {kind} ({api_version}), so the operator cannot get the value of "
+        "spec.{field}.{last_value}",
         "The log of the operator shows the error. Check the conversion webhook of the kind, or the extension API "
         "server of its group.",
         Next.CONTINUES,
     ),
     ("ReferenceForbidden", ""): Row(
-        'The {object} does not exist, or does not allow references from the namespace "{namespace}". So spec.{field} '
-        "has no value.{last_value}",
+        'The {object} does not exist, or does not allow references from the namespace "{namespace}". So the '
+        "operator cannot get the value of spec.{field}.{last_value}",
         'Set the annotation {annotation} of the {object} to "{namespace}", or correct spec.{field}.',
         Next.CHANGE,
     ),
     ("ReferenceForbidden", "Access"): Row(
-        "The operator has no permission to list and watch {kind} ({api_version}), so spec.{field} has no "
-        "value.{last_value}",
+        "The operator has no permission to list and watch {kind} ({api_version}), so it cannot "
+        "get the value of spec.{field}.{last_value}",
         "{grant} If references.aggregate is true, you can also add a rule to a ClusterRole with the label "
         'lambda.esm-operator.io/aggregate-to-references: "true".',
         Next.CONTINUES,
