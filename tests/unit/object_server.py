@@ -38,7 +38,8 @@ class ObjectServer:
         self.watchers = 0
         """The number of watches that are open."""
         self._news = asyncio.Event()
-        self._cut = asyncio.Event()
+        self._cuts: dict[str, asyncio.Event] = {}
+        """By path: set when the watches of the path end."""
 
     def put(self, path: str, name: str, body: Mapping[str, Any] | None = None, namespace: str = "") -> Object:
         """Create or replace an object."""
@@ -71,10 +72,10 @@ class ObjectServer:
         self.oldest = self.version
         self.events = []
 
-    def cut(self) -> None:
-        """End all watches."""
-        self._cut.set()
-        self._cut = asyncio.Event()
+    def cut(self, path: str = "") -> None:
+        """End the watches of a path. Without a path: all."""
+        for one in [path] if path else [*self._cuts]:
+            self._cuts.pop(one).set()
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[KubernetesClient]:
@@ -127,7 +128,7 @@ class ObjectServer:
             await response.write(json.dumps({"type": "ERROR", "object": expired}).encode() + b"\n")
             return response
         self.watchers += 1
-        cut = self._cut
+        cut = self._cuts.setdefault(path, asyncio.Event())
         try:
             with suppress(ConnectionError):
                 while not cut.is_set() and request.transport is not None:

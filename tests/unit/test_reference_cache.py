@@ -13,7 +13,7 @@ from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
 from esm_operator.cluster.discovery import Kind, ServedKind
 from esm_operator.cluster.kubernetes import Page
-from esm_operator.cluster.reference_cache import PATIENCE, ObjectName, ReferenceCache
+from esm_operator.cluster.reference_cache import PATIENCE, ObjectName, ReferenceCache, ReferenceSink
 from esm_operator.cluster.transport import ApiError, ForbiddenError
 from tests.unit.clock import stopped
 
@@ -58,10 +58,19 @@ class Scene:
 
     def list(self, *bodies: Mapping[str, Any], version: int = 100, scope: str = "") -> None:
         """Bring a complete list."""
-        sink = self.cache.sink(KIND, scope)
-        sink.list_begins()
-        sink.put_page(Page([dict(one) for one in bodies], str(version)))
-        sink.listed()
+        if any(one.namespace == scope for one in self.cache.scopes()):
+            sink = self.sink(scope)
+            sink.list_begins()
+            sink.put_page(Page([dict(one) for one in bodies], str(version)))
+            sink.listed()
+
+    def sink(self, scope: str = "") -> ReferenceSink:
+        """The receiver of the list and watch of a namespace; empty: of all."""
+        return self.cache.sink(next(one for one in self.cache.scopes() if one.namespace == scope))
+
+    def watched(self) -> Sequence[tuple[Any, ...]]:
+        """The kinds and namespaces that are to be listed and watched."""
+        return [(one.kind, one.served, one.namespace) for one in self.cache.scopes()]
 
     def find(self, reference: Reference = QUEUE, namespace: str = "shop") -> str | Cause:
         found = self.cache.find(reference, namespace)
@@ -86,7 +95,7 @@ def scene() -> Scene:
 async def test_a_value_is_loading_until_the_list_is_complete(scene: Scene) -> None:
     assert scene.find() is Cause.LOADING
     await scene.changed()
-    sink = scene.cache.sink(KIND, "")
+    sink = scene.sink()
     sink.list_begins()
     sink.put_page(Page([queue(50)], "100"))
     assert scene.find() is Cause.LOADING
@@ -116,7 +125,7 @@ def test_an_object_that_a_list_does_not_show_does_not_exist(scene: Scene) -> Non
 
 
 def test_an_object_that_was_created_during_a_list_exists(scene: Scene) -> None:
-    sink = scene.cache.sink(KIND, "")
+    sink = scene.sink()
     sink.list_begins()
     sink.put_page(Page([], "100"))
     scene.cache.put_read(KIND, ObjectName("shop", "orders"), Page([queue(101)], "101"))
@@ -125,7 +134,7 @@ def test_an_object_that_was_created_during_a_list_exists(scene: Scene) -> None:
 
 
 async def test_an_object_that_is_referenced_during_a_list_is_read(scene: Scene) -> None:
-    sink = scene.cache.sink(KIND, "")
+    sink = scene.sink()
     sink.list_begins()
     sink.put_page(Page([], "100"))
     late = QUEUE._replace(name="late")
@@ -253,7 +262,7 @@ class TestKinds:
         scene.cache.put_served(KIND, None)
         assert scene.find() is Cause.KIND_NOT_FOUND
         assert await scene.changed() == {USER}
-        assert list(scene.cache.scopes()) == []
+        assert scene.watched() == []
 
     def test_a_kind_that_is_installed_again_with_another_scope(self) -> None:
         scene = Scene()
@@ -271,16 +280,27 @@ class TestKinds:
         assert not scene.cache.unserved()
 
     def test_a_kind_that_no_resource_references_is_not_watched(self, scene: Scene) -> None:
-        assert list(scene.cache.scopes()) == [(KIND, SERVED, "")]
+        assert scene.watched() == [(KIND, SERVED, "")]
         scene.use(USER)
-        assert list(scene.cache.scopes()) == []
+        assert scene.watched() == []
         assert scene.find() is Cause.LOADING
+
+    def test_a_list_and_watch_of_before_does_not_count(self, scene: Scene) -> None:
+        before = scene.sink()
+        scene.cache.put_served(KIND, None)
+        scene.cache.put_served(KIND, SERVED)
+        before.list_begins()
+        before.listed()
+        before.failed(ForbiddenError("no"))
+        assert scene.find() is Cause.LOADING
+        scene.list(queue(50))
+        assert scene.find() == ARN
 
     def test_a_missing_right_is_reported_and_heals(self, scene: Scene) -> None:
         assert scene.cache.count_objects() == {}
         scene.list(queue(50))
         assert scene.cache.count_objects() == {("sqs.services.k8s.aws", "Queue"): 1}
-        scene.cache.failed(KIND, "", ForbiddenError("no"))
+        scene.sink().failed(ForbiddenError("no"))
         assert scene.find() is Cause.FORBIDDEN
         scene.list(queue(50))
         assert scene.find() == ARN
@@ -290,13 +310,13 @@ class TestKinds:
             scene = Scene()
             scene.use(USER, QUEUE)
             scene.cache.put_served(KIND, SERVED)
-            scene.cache.failed(KIND, "", ApiError("conversion webhook"))
+            scene.sink().failed(ApiError("conversion webhook"))
             assert scene.find() is Cause.LOADING
             clock.now += PATIENCE + 1
-            scene.cache.failed(KIND, "", ApiError("conversion webhook"))
+            scene.sink().failed(ApiError("conversion webhook"))
             assert scene.find() is Cause.UNAVAILABLE
             scene.list(queue(50))
-            scene.cache.failed(KIND, "", ApiError("conversion webhook"))
+            scene.sink().failed(ApiError("conversion webhook"))
             assert scene.find() == ARN, "what is known stays valid"
 
     def test_a_kind_that_cannot_be_discovered_for_long_is_unavailable(self) -> None:
@@ -315,14 +335,14 @@ class TestKinds:
         scene = Scene(["shop", "bank"])
         scene.use(USER, QUEUE, QUEUE._replace(path="kmsKeyRef", namespace="elsewhere"))
         scene.cache.put_served(KIND, SERVED)
-        assert list(scene.cache.scopes()) == [(KIND, SERVED, "shop")]
+        assert scene.watched() == [(KIND, SERVED, "shop")]
         scene.list(queue(50), scope="shop")
         assert scene.find() == ARN
         assert scene.find(QUEUE._replace(namespace="elsewhere")) is Cause.FORBIDDEN
         scene.use(Key("bank", "orders"), QUEUE)
-        assert [scope for _, _, scope in scene.cache.scopes()] == ["shop", "bank"]
+        assert [one.namespace for one in scene.cache.scopes()] == ["shop", "bank"]
         scene.use(USER)
-        assert [scope for _, _, scope in scene.cache.scopes()] == ["bank"]
+        assert [one.namespace for one in scene.cache.scopes()] == ["bank"]
 
 
 @pytest.mark.parametrize("name", ["", "a,metadata.namespace=bank", "../secrets/a", "a/b", "a=b", "x" * 300, "a\nb"])

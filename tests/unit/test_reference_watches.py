@@ -38,10 +38,10 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 class Scene:
     """A server, and the references of resources."""
 
-    def __init__(self) -> None:
+    def __init__(self, *namespaces: str) -> None:
         self.server = ObjectServer()
         self.references: dict[Key, tuple[Reference, ...]] = {}
-        self.cache = ReferenceCache(lambda key: self.references.get(key, ()))
+        self.cache = ReferenceCache(lambda key: self.references.get(key, ()), namespaces)
 
     def use(self, key: Key, *references: Reference) -> None:
         old = self.references.get(key, ())
@@ -55,9 +55,9 @@ class Scene:
     def put_queue(self, name: str = "orders", arn: str = ARN) -> None:
         self.server.put(PATH, name, {"status": {"ackResourceMetadata": {"arn": arn}}}, namespace="shop")
 
-    async def wait_found(self, expected: str | Cause, reference: Reference = QUEUE) -> None:
+    async def wait_found(self, expected: str | Cause, reference: Reference = QUEUE, namespace: str = "shop") -> None:
         def found() -> bool:
-            one = self.cache.find(reference, "shop")
+            one = self.cache.find(reference, namespace)
             return (one.cause if isinstance(one, Missing) else one) == expected
 
         await eventually_async(found)
@@ -154,6 +154,25 @@ async def test_a_kind_may_come_and_go_and_come() -> None:
             del scene.server.objects[PATH], scene.server.resources[GROUP_VERSION]
             scene.server.cut()
             await scene.wait_found(Cause.KIND_NOT_FOUND)
+
+
+async def test_a_kind_that_one_namespace_does_not_find_is_listed_again_in_all() -> None:
+    """A single 404, as of an API server that has just started. The watch of the other namespace stays open."""
+    scene = Scene("shop", "bank")
+    scene.serve_queues()
+    body, paths = {"status": {"ackResourceMetadata": {"arn": ARN}}}, {}
+    for namespace in ("shop", "bank"):
+        paths[namespace] = f"{API}/namespaces/{namespace}/queues"
+        scene.server.put(paths[namespace], "orders", body, namespace=namespace)
+        scene.use(Key(namespace, "orders"), QUEUE)
+    async with scene.watched():
+        await eventually_async(lambda: scene.server.watchers == 2)
+        objects = scene.server.objects.pop(paths["shop"])
+        scene.server.cut(paths["shop"])
+        await eventually_async(lambda: scene.server.asked.count(f"{paths['shop']} list") > 1)
+        scene.server.objects[paths["shop"]] = objects
+        for namespace in ("shop", "bank"):
+            await scene.wait_found(ARN, namespace=namespace)
 
 
 async def test_a_missing_right_heals() -> None:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, allowed_referrers
@@ -61,6 +61,21 @@ class ObjectToRead(NamedTuple):
     """Of the list that has it."""
 
 
+class WatchScope(NamedTuple):
+    """What one list and watch brings: the objects of a kind, in one namespace or in all."""
+
+    kind: Kind
+    served: ServedKind
+    namespace: str
+    """Empty: all namespaces."""
+    number: int
+    """It differs each time that the scope begins, so that a reflector of before is replaced, and does not count."""
+
+    @property
+    def path(self) -> str:
+        return self.served.path(self.namespace)
+
+
 @dataclass(slots=True)
 class _Object:
     """One referenced object. It may not exist."""
@@ -96,8 +111,9 @@ class _Object:
 
 @dataclass(slots=True)
 class _Scope:
-    """The objects of a kind that one list and watch brings: in all namespaces, or in one."""
+    """The state of a :class:`WatchScope`."""
 
+    number: int
     since: float = field(default_factory=monotonic)
     """Monotonic time from which it is needed, in seconds."""
     problem: Missing | None = _LOADING
@@ -140,6 +156,7 @@ class ReferenceCache:
         self._has_changed = asyncio.Event()
         self._to_read: dict[tuple[Kind, ObjectName], None] = {}
         self._has_to_read = asyncio.Event()
+        self._numbers = count()
         self.needs_changed = asyncio.Event()
         """Set when other kinds, or objects in other namespaces, are to be watched."""
 
@@ -210,12 +227,12 @@ class ReferenceCache:
         unserved = {kind: state for kind, state in self._kinds.items() if state.served is None}
         return {kind: state.problem == _LOADING for kind, state in unserved.items()}
 
-    def scopes(self) -> Iterator[tuple[Kind, ServedKind, str]]:
-        """What is to be listed and watched: the kinds, each with a namespace. Without a namespace: in all."""
+    def scopes(self) -> Iterator[WatchScope]:
+        """What is to be listed and watched."""
         for kind, state in self._kinds.items():
             if state.served is not None:
-                for scope in state.scopes:
-                    yield kind, state.served, scope
+                for namespace, scope in state.scopes.items():
+                    yield WatchScope(kind, state.served, namespace, scope.number)
 
     def put_served(self, kind: Kind, served: ServedKind | None) -> None:
         """Take how the API server serves a kind; None: it does not."""
@@ -273,25 +290,25 @@ class ReferenceCache:
         if not page.items and not one.version:
             self._put_absent(one, page.resource_version)
 
-    def sink(self, kind: Kind, scope: str) -> "ReferenceSink":
+    def sink(self, scope: WatchScope) -> "ReferenceSink":
         """The receiver of a list and watch."""
-        return ReferenceSink(self, kind, scope)
+        return ReferenceSink(self, scope)
 
     # For the sinks
 
-    def list_begins(self, kind: Kind, scope: str) -> None:
-        if (found := self._scope(kind, scope)) is not None:
+    def list_begins(self, scope: WatchScope) -> None:
+        if (found := self._scope(scope)) is not None:
             found.lists += 1
             found.seen.clear()
 
-    def put_page(self, kind: Kind, scope: str, page: Page) -> None:
-        state, found = self._kinds.get(kind), self._scope(kind, scope)
+    def put_page(self, scope: WatchScope, page: Page) -> None:
+        state, found = self._kinds.get(scope.kind), self._scope(scope)
         if state is None or found is None:
             return
         if is_later(found.version, page.resource_version):
             # The cluster was restored from a backup, and counts its versions again.
             for name, one in state.objects.items():
-                if self._scope_of(state, name) == scope:
+                if self._scope_of(state, name) == scope.namespace:
                     one.version = ""
         found.version = page.resource_version
         for body in page.items:
@@ -299,7 +316,7 @@ class ReferenceCache:
             one = state.objects.get(name)
             if one is not None:
                 found.seen.add(name)
-                self._put(kind, one, body)
+                self._put(scope.kind, one, body)
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
         state = self._kinds.get(kind)
@@ -314,24 +331,24 @@ class ReferenceCache:
         if one is not None and not is_later(one.version, version):
             self._put_absent(one, version)
 
-    def listed(self, kind: Kind, scope: str) -> None:
-        state, found = self._kinds.get(kind), self._scope(kind, scope)
+    def listed(self, scope: WatchScope) -> None:
+        state, found = self._kinds.get(scope.kind), self._scope(scope)
         if state is None or found is None:
             return
         if found.problem is not None:
             found.problem = None
-            self._note_scope(state, scope)
+            self._note_scope(state, scope.namespace)
         for name, one in state.objects.items():
-            if self._scope_of(state, name) != scope:
+            if self._scope_of(state, name) != scope.namespace:
                 continue
             if name not in found.seen and one.lists_before < found.lists and not is_later(one.version, found.version):
                 self._put_absent(one, found.version)
             if not one.is_known:
-                self._read(kind, name)
+                self._read(scope.kind, name)
         found.seen.clear()
 
-    def failed(self, kind: Kind, scope: str, error: Exception) -> None:
-        state, found = self._kinds.get(kind), self._scope(kind, scope)
+    def failed(self, scope: WatchScope, error: Exception) -> None:
+        state, found = self._kinds.get(scope.kind), self._scope(scope)
         if state is None or found is None:
             return
         if isinstance(error, ForbiddenError):
@@ -342,13 +359,15 @@ class ReferenceCache:
             return  # what is known stays valid, and what is not is loading
         if found.problem != problem:
             found.problem = problem
-            self._note_scope(state, scope)
+            self._note_scope(state, scope.namespace)
 
     # Inside
 
-    def _scope(self, kind: Kind, scope: str) -> _Scope | None:
-        state = self._kinds.get(kind)
-        return state.scopes.get(scope) if state is not None else None
+    def _scope(self, scope: WatchScope) -> _Scope | None:
+        """The state of a scope; None: it is not needed any more, or has begun again."""
+        state = self._kinds.get(scope.kind)
+        found = state.scopes.get(scope.namespace) if state is not None else None
+        return found if found is not None and found.number == scope.number else None
 
     def _scope_of(self, state: _KindState, name: ObjectName) -> str:
         """The namespace whose list has an object; empty: the list of all namespaces."""
@@ -378,7 +397,7 @@ class ReferenceCache:
         elif state.served is None or not self._may_read(state, name):
             pass
         elif scope is None:
-            state.scopes[self._scope_of(state, name)] = _Scope()
+            state.scopes[self._scope_of(state, name)] = _Scope(next(self._numbers))
             self.needs_changed.set()
         elif scope.problem is None and not one.is_known:
             self._read(kind, name)
@@ -459,26 +478,26 @@ class ReferenceCache:
 class ReferenceSink:
     """The ``Sink`` of one reflector."""
 
-    def __init__(self, cache: ReferenceCache, kind: Kind, scope: str) -> None:
-        self._cache, self._kind, self._scope = cache, kind, scope
+    def __init__(self, cache: ReferenceCache, scope: WatchScope) -> None:
+        self._cache, self._scope = cache, scope
 
     def list_begins(self) -> None:
-        self._cache.list_begins(self._kind, self._scope)
+        self._cache.list_begins(self._scope)
 
     def put_page(self, page: Page) -> None:
-        self._cache.put_page(self._kind, self._scope, page)
+        self._cache.put_page(self._scope, page)
 
     def listed(self) -> None:
-        self._cache.listed(self._kind, self._scope)
+        self._cache.listed(self._scope)
 
     def put(self, body: Mapping[str, Any]) -> None:
-        self._cache.put(self._kind, body)
+        self._cache.put(self._scope.kind, body)
 
     def delete(self, body: Mapping[str, Any]) -> None:
-        self._cache.delete(self._kind, body)
+        self._cache.delete(self._scope.kind, body)
 
     def failed(self, error: Exception) -> None:
-        self._cache.failed(self._kind, self._scope, error)
+        self._cache.failed(self._scope, error)
 
 
 @lru_cache(1_000)

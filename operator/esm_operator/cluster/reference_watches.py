@@ -15,7 +15,7 @@ from esm_operator import tasks
 from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind, ServedKind, discover
 from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.cluster.reference_cache import ObjectToRead, ReferenceCache
+from esm_operator.cluster.reference_cache import ObjectToRead, ReferenceCache, WatchScope
 from esm_operator.cluster.reflector import NotServedError, Reflector
 from esm_operator.cluster.transport import ApiError, ConflictError, GoneError, describe_failure
 from esm_operator.ratelimit import backoff
@@ -38,7 +38,7 @@ class ReferenceWatches:
     def __init__(self, kubernetes: KubernetesClient, cache: ReferenceCache) -> None:
         self._kubernetes = kubernetes
         self._cache = cache
-        self._reflectors: dict[tuple[Kind, ServedKind, str], asyncio.Task[None]] = {}
+        self._reflectors: dict[WatchScope, asyncio.Task[None]] = {}
         self._discovered = -UNSERVED_KINDS
         """Monotonic time of the last discovery, in seconds."""
         self._failures = FailureLog(logger, "The operator can read the objects that resources reference again")
@@ -84,27 +84,25 @@ class ReferenceWatches:
     def _keep_reflectors(self) -> None:
         """Start the reflectors that are needed, and stop the others."""
         needed = set(self._cache.scopes())
-        self._reflectors = {one: task for one, task in self._reflectors.items() if not task.done()}
-        for one in needed - self._reflectors.keys():
-            kind, served, scope = one
-            logger.info("The operator watches %s, because resources reference it", served.path(scope))
-            self._reflectors[one] = tasks.start(self._reflect(kind, served, scope), f"watch of {served.path(scope)}")
-        for one in self._reflectors.keys() - needed:
-            _, served, scope = one
-            logger.info("The operator does not watch %s any more", served.path(scope))
-            self._reflectors.pop(one).cancel()
+        self._reflectors = {scope: task for scope, task in self._reflectors.items() if not task.done()}
+        for scope in needed - self._reflectors.keys():
+            logger.info("The operator watches %s, because resources reference it", scope.path)
+            self._reflectors[scope] = tasks.start(self._reflect(scope), f"watch of {scope.path}")
+        for scope in self._reflectors.keys() - needed:
+            logger.info("The operator does not watch %s any more", scope.path)
+            self._reflectors.pop(scope).cancel()
 
-    async def _reflect(self, kind: Kind, served: ServedKind, scope: str) -> None:
+    async def _reflect(self, scope: WatchScope) -> None:
         """List and watch until the API server does not serve the kind any more."""
-        reflector = Reflector(self._kubernetes, served.path(scope), self._cache.sink(kind, scope))
+        reflector = Reflector(self._kubernetes, scope.path, self._cache.sink(scope))
         while True:
             try:
                 await reflector.run()
             except NotServedError:
-                self._cache.put_served(kind, None)
+                self._cache.put_served(scope.kind, None)
                 return
             except Exception:  # an object that nobody expected must not end the process
-                logger.exception("The watch of %s failed unexpectedly; the operator retries", served.path(scope))
+                logger.exception("The watch of %s failed unexpectedly; the operator retries", scope.path)
                 await asyncio.sleep(_AFTER_A_BUG)
 
     async def _read_objects(self) -> None:
