@@ -32,7 +32,7 @@ class ObjectServer:
         self.events: list[tuple[int, str, str, Object]] = []
         """Version, path, type and object."""
         self.refusals: dict[str, tuple[int, str]] = {}
-        """By path: the status and the message of all answers."""
+        """The status and the message of answers: to all requests of a path, or to those of one sort, as in `asked`."""
         self.asked: list[str] = []
         """Each request: the path and what it is."""
         self.watchers = 0
@@ -90,9 +90,9 @@ class ObjectServer:
         path, query = request.path, request.query
         what = next((name for name in ("watch", "fieldSelector", "continue") if name in query), "list")
         self.asked.append(f"{path} {what}")
-        if path in self.refusals:
-            status, text = self.refusals[path]
-            return _status(status, text)
+        refusal = self.refusals.get(path) or self.refusals.get(f"{path} {what}")
+        if refusal is not None:
+            return _status(*refusal)
         if path == "/apis":
             versions = [name for name in self.resources if "/" in name]
             return web.json_response({"groups": [{"versions": [{"groupVersion": name}]} for name in versions]})

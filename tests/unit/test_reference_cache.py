@@ -63,6 +63,7 @@ class Scene:
             sink.list_begins()
             sink.put_page(Page([dict(one) for one in bodies], str(version)))
             sink.listed()
+            sink.watching()
 
     def sink(self, scope: str = "") -> ReferenceSink:
         """The receiver of the list and watch of a namespace; empty: of all."""
@@ -92,7 +93,7 @@ def scene() -> Scene:
     return made
 
 
-async def test_a_value_is_loading_until_the_list_is_complete(scene: Scene) -> None:
+async def test_a_value_is_loading_until_the_list_is_complete_and_watched(scene: Scene) -> None:
     assert scene.find() is Cause.LOADING
     await scene.changed()
     sink = scene.sink()
@@ -100,6 +101,8 @@ async def test_a_value_is_loading_until_the_list_is_complete(scene: Scene) -> No
     sink.put_page(Page([queue(50)], "100"))
     assert scene.find() is Cause.LOADING
     sink.listed()
+    assert scene.find() is Cause.LOADING
+    sink.watching()
     assert scene.find() == ARN
     assert await scene.changed() == {USER}
 
@@ -130,6 +133,7 @@ def test_an_object_that_was_created_during_a_list_exists(scene: Scene) -> None:
     sink.put_page(Page([], "100"))
     scene.cache.put_read(KIND, ObjectName("shop", "orders"), Page([queue(101)], "101"))
     sink.listed()
+    sink.watching()
     assert scene.find() == ARN
 
 
@@ -137,14 +141,17 @@ async def test_an_object_that_is_referenced_during_a_list_is_read(scene: Scene) 
     sink = scene.sink()
     sink.list_begins()
     sink.put_page(Page([], "100"))
-    late = QUEUE._replace(name="late")
+    late, later = QUEUE._replace(name="late"), QUEUE._replace(name="later")
     scene.use(Key("shop", "late"), late)
     sink.listed()
-    assert scene.find(late) is Cause.LOADING
+    scene.use(Key("shop", "later"), later)
+    sink.watching()
+    assert [scene.find(late), scene.find(later)] == [Cause.LOADING, Cause.LOADING]
     one = await scene.cache.take_to_read()
     assert (one.path, one.name.name) == (SERVED.path("shop"), "late")
     scene.cache.put_read(one.kind, one.name, Page([], "105"))
     assert scene.find(late) is Cause.OBJECT_NOT_FOUND
+    assert (await scene.cache.take_to_read()).name.name == "later"
 
 
 async def test_another_field_of_a_known_object_is_read(scene: Scene) -> None:
@@ -304,6 +311,20 @@ class TestKinds:
         assert scene.find() is Cause.FORBIDDEN
         scene.list(queue(50))
         assert scene.find() == ARN
+
+    async def test_a_list_without_a_watch_does_not_count(self, scene: Scene) -> None:
+        sink = scene.sink()
+        for _ in range(2):
+            sink.list_begins()
+            sink.put_page(Page([queue(50)], "100"))
+            sink.listed()
+            assert scene.find() in (Cause.LOADING, Cause.FORBIDDEN)
+            sink.failed(ForbiddenError("no right to watch"))
+            assert scene.find() is Cause.FORBIDDEN
+        await scene.changed()
+        sink.watching()
+        assert scene.find() == ARN
+        assert await scene.changed() == {USER}
 
     def test_a_kind_that_cannot_be_listed_for_long_is_unavailable(self) -> None:
         with stopped() as clock:

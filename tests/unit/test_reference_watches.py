@@ -175,14 +175,19 @@ async def test_a_kind_that_one_namespace_does_not_find_is_listed_again_in_all() 
             await scene.wait_found(ARN, namespace=namespace)
 
 
-async def test_a_missing_right_heals() -> None:
+@pytest.mark.parametrize("refused", [PATH, f"{PATH} list", f"{PATH} watch"])
+async def test_a_missing_right_heals(refused: str) -> None:
     scene = Scene()
     scene.serve_queues()
     scene.put_queue()
-    scene.server.refusals[PATH] = 403, "queues is forbidden"
+    scene.server.refusals[refused] = 403, "queues is forbidden"
     scene.use(USER, QUEUE)
     async with scene.watched():
         await scene.wait_found(Cause.FORBIDDEN)
+        asked = len(scene.server.asked)
+        while len(scene.server.asked) < asked + 6:
+            assert scene.cache.find(QUEUE, "shop") == Missing(Cause.FORBIDDEN), "it does not change all the time"
+            await asyncio.sleep(0.001)
         scene.server.refusals.clear()
         await scene.wait_found(ARN)
 

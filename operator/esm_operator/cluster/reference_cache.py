@@ -117,7 +117,9 @@ class _Scope:
     since: float = field(default_factory=monotonic)
     """Monotonic time from which it is needed, in seconds."""
     problem: Missing | None = _LOADING
-    """None: the list is complete."""
+    """None: the objects were listed, and the watch began."""
+    complete: bool = False
+    """Whether the list that began last is complete."""
     lists: int = 0
     """How many lists have begun."""
     version: str = ""
@@ -299,6 +301,7 @@ class ReferenceCache:
     def list_begins(self, scope: WatchScope) -> None:
         if (found := self._scope(scope)) is not None:
             found.lists += 1
+            found.complete = False
             found.seen.clear()
 
     def put_page(self, scope: WatchScope, page: Page) -> None:
@@ -335,9 +338,7 @@ class ReferenceCache:
         state, found = self._kinds.get(scope.kind), self._scope(scope)
         if state is None or found is None:
             return
-        if found.problem is not None:
-            found.problem = None
-            self._note_scope(state, scope.namespace)
+        found.complete = True
         for name, one in state.objects.items():
             if self._scope_of(state, name) != scope.namespace:
                 continue
@@ -346,6 +347,12 @@ class ReferenceCache:
             if not one.is_known:
                 self._read(scope.kind, name)
         found.seen.clear()
+
+    def watching(self, scope: WatchScope) -> None:
+        state, found = self._kinds.get(scope.kind), self._scope(scope)
+        if state is not None and found is not None and found.complete and found.problem is not None:
+            found.problem = None
+            self._note_scope(state, scope.namespace)
 
     def failed(self, scope: WatchScope, error: Exception) -> None:
         state, found = self._kinds.get(scope.kind), self._scope(scope)
@@ -399,7 +406,7 @@ class ReferenceCache:
         elif scope is None:
             state.scopes[self._scope_of(state, name)] = _Scope(next(self._numbers))
             self.needs_changed.set()
-        elif scope.problem is None and not one.is_known:
+        elif (scope.complete or scope.problem is None) and not one.is_known:
             self._read(kind, name)
         if is_new and one.version:
             self._note([key])
@@ -489,6 +496,9 @@ class ReferenceSink:
 
     def listed(self) -> None:
         self._cache.listed(self._scope)
+
+    def watching(self) -> None:
+        self._cache.watching(self._scope)
 
     def put(self, body: Mapping[str, Any]) -> None:
         self._cache.put(self._scope.kind, body)

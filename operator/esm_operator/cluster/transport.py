@@ -8,7 +8,7 @@ import asyncio
 import copy
 import logging
 import re
-from collections.abc import AsyncGenerator, Hashable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -220,8 +220,12 @@ class Transport:
             await asyncio.sleep(backoff.exponential(failures, _SHORTEST_PAUSE, _LONGEST_PAUSE))
         raise AssertionError("the last attempt returns or raises")
 
-    async def watch(self, path: str, query: Mapping[str, str], seconds: float) -> AsyncGenerator[dict[str, Any]]:
+    async def watch(
+        self, path: str, query: Mapping[str, str], seconds: float, begun: Callable[[], object]
+    ) -> AsyncGenerator[dict[str, Any]]:
         """Watch a kind, and yield the events until the API server ends the watch, which it does after so many seconds.
+
+        ``begun`` is called when the API server has accepted the watch. The first event may come much later.
 
         A watch without events and bookmarks ends too. The beginning of a watch is limited like other requests. No other
         request waits for its end.
@@ -239,6 +243,7 @@ class Transport:
             if response.status >= 400:
                 answer = _decoded(await read(response, MOST_OF_OBJECT))
                 raise _refusal("GET", path, response.status, answer, str(response.reason))
+            begun()
             async with aclosing(lines(response, MOST_OF_OBJECT)) as events:
                 while (line := await _next_line(events)) is not None:
                     event = _decoded(line)
