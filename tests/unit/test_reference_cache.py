@@ -303,14 +303,35 @@ class TestKinds:
         scene.list(queue(50))
         assert scene.find() == ARN
 
-    def test_a_missing_right_is_reported_and_heals(self, scene: Scene) -> None:
+    async def test_a_missing_right_is_reported_immediately_and_heals(self, scene: Scene) -> None:
         assert scene.cache.count_objects() == {}
-        scene.list(queue(50))
-        assert scene.cache.count_objects() == {("sqs.services.k8s.aws", "Queue"): 1}
         scene.sink().failed(ForbiddenError("no"))
         assert scene.find() is Cause.FORBIDDEN
         scene.list(queue(50))
         assert scene.find() == ARN
+        assert scene.cache.count_objects() == {("sqs.services.k8s.aws", "Queue"): 1}
+
+    async def test_a_right_that_is_missing_for_a_moment_changes_nothing(self) -> None:
+        with stopped() as clock:
+            scene = Scene()
+            scene.use(USER, QUEUE)
+            scene.cache.put_served(KIND, SERVED)
+            scene.list(queue(50))
+            await scene.changed()
+            for _ in range(3):
+                clock.now += PATIENCE
+                scene.sink().failed(ForbiddenError("no"))
+                scene.list(queue(50))
+            assert scene.find() == ARN
+            assert await scene.changed() == set()
+            for _ in range(2):
+                scene.sink().failed(ForbiddenError("no"))
+                assert scene.find() == ARN
+                clock.now += PATIENCE
+            clock.now += 1
+            scene.sink().failed(ForbiddenError("no"))
+            assert scene.find() is Cause.FORBIDDEN
+            assert await scene.changed() == {USER}
 
     async def test_a_list_without_a_watch_does_not_count(self, scene: Scene) -> None:
         sink = scene.sink()

@@ -9,6 +9,7 @@ Lists, watch events and reads of single objects arrive out of order, so an older
 """
 
 import asyncio
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,8 @@ from esm_operator.cluster.kubernetes import Page
 from esm_operator.cluster.resource_versions import is_later
 from esm_operator.cluster.transport import ForbiddenError
 
-#: Seconds without an answer after which the objects of a kind count as unavailable. Until then they are loading.
+#: Seconds without an answer after which the objects of a kind count as unavailable. Until then they are loading. Also
+#: the seconds after which a right that the operator had counts as lost. An upgrade of a chart may replace it.
 PATIENCE = 30.0
 _NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.:]{0,252}")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -115,7 +117,7 @@ class _Scope:
 
     number: int
     since: float = field(default_factory=monotonic)
-    """Monotonic time from which it is needed, in seconds."""
+    """Monotonic time from which it is needed, or from which a list and watch that worked fail, in seconds."""
     problem: Missing | None = _LOADING
     """None: the objects were listed, and the watch began."""
     complete: bool = False
@@ -350,7 +352,10 @@ class ReferenceCache:
 
     def watching(self, scope: WatchScope) -> None:
         state, found = self._kinds.get(scope.kind), self._scope(scope)
-        if state is not None and found is not None and found.complete and found.problem is not None:
+        if state is None or found is None or not found.complete:
+            return
+        found.since = math.inf
+        if found.problem is not None:
             found.problem = None
             self._note_scope(state, scope.namespace)
 
@@ -358,9 +363,11 @@ class ReferenceCache:
         state, found = self._kinds.get(scope.kind), self._scope(scope)
         if state is None or found is None:
             return
-        if isinstance(error, ForbiddenError):
+        found.since = min(found.since, monotonic())
+        lasts = monotonic() - found.since > PATIENCE
+        if isinstance(error, ForbiddenError) and (lasts or found.problem is not None):
             problem = Missing(Cause.FORBIDDEN)
-        elif found.problem == _LOADING and monotonic() - found.since > PATIENCE:
+        elif found.problem == _LOADING and lasts:
             problem = Missing(Cause.UNAVAILABLE)
         else:
             return  # what is known stays valid, and what is not is loading
