@@ -166,6 +166,36 @@ async def test_another_field_of_a_known_object_is_read(scene: Scene) -> None:
     assert Key("shop", "url") in await scene.changed()
 
 
+async def test_an_object_that_cannot_be_read_for_long_is_unavailable() -> None:
+    with stopped() as clock:
+        scene = Scene()
+        scene.use(USER, QUEUE)
+        scene.cache.put_served(KIND, SERVED)
+        scene.list(queue(50))
+        late = QUEUE._replace(name="late")
+        scene.use(Key("shop", "late"), late)
+        await scene.changed()
+        one = await scene.cache.take_to_read()
+        for _ in range(3):
+            scene.cache.read_failed(one.kind, one.name, ApiError("conversion webhook"))
+            assert scene.find(late) is Cause.LOADING
+            clock.now += PATIENCE / 2
+            scene.cache.read_again(one.kind, one.name)
+            assert await scene.cache.take_to_read() == one
+        clock.now += 1
+        assert await scene.changed() == set()
+        scene.cache.read_failed(one.kind, one.name, ApiError("conversion webhook"))
+        assert scene.find(late) is Cause.UNAVAILABLE
+        assert await scene.changed() == {Key("shop", "late")}, "it is resolved again"
+        scene.cache.read_failed(one.kind, one.name, ForbiddenError("no"))
+        assert scene.find(late) is Cause.FORBIDDEN
+        await scene.changed()
+        scene.cache.put_read(one.kind, one.name, Page([queue(40, name="late")], "120"))
+        assert scene.find(late) == ARN
+        assert await scene.changed() == {Key("shop", "late")}
+        assert not scene.cache._reads  # pyright: ignore[reportPrivateUsage]
+
+
 def test_older_versions_do_not_count(scene: Scene) -> None:
     scene.list(queue(50))
     scene.cache.put(KIND, queue(120, f"{ARN}-new"))

@@ -95,6 +95,8 @@ class _Object:
     deleting: bool = False
     allowed: frozenset[str] = _NOBODY
     """The namespaces that may reference it. ``*``: all."""
+    problem: Missing = _LOADING
+    """Why a value that is not known is not known."""
 
     @property
     def is_known(self) -> bool:
@@ -108,7 +110,7 @@ class _Object:
     def value(self, needed: _Field) -> str | Missing:
         """The value of a field."""
         number = self.fields.index(needed) if needed in self.fields else len(self.values)
-        return self.values[number] if number < len(self.values) else _LOADING
+        return self.values[number] if number < len(self.values) else self.problem
 
 
 @dataclass(slots=True)
@@ -158,7 +160,10 @@ class ReferenceCache:
         self._kinds: dict[Kind, _KindState] = {}
         self._changed: dict[Key, None] = {}
         self._has_changed = asyncio.Event()
+        self._reads: dict[tuple[Kind, ObjectName], float] = {}
+        """The reads that have not succeeded: the monotonic time at which the first attempt was needed, in seconds."""
         self._to_read: dict[tuple[Kind, ObjectName], None] = {}
+        """The next attempts of these reads."""
         self._has_to_read = asyncio.Event()
         self._numbers = count()
         self.needs_changed = asyncio.Event()
@@ -184,7 +189,7 @@ class ReferenceCache:
             return scope.problem if scope is not None and scope.problem is not None else _LOADING
         one = state.objects.get(name)
         if one is None or not one.version:
-            return _LOADING
+            return one.problem if one is not None else _LOADING
         if name.namespace != namespace and not one.allows(namespace):
             return Missing(Cause.NO_CONSENT)
         if not one.exists:
@@ -272,27 +277,39 @@ class ReferenceCache:
             if not self._to_read:
                 self._has_to_read.clear()
             state = self._kinds.get(kind)
-            if state is None or state.served is None or name not in state.objects:
-                continue
-            return ObjectToRead(kind, name, state.served.path(name.namespace))
-
-    def read_again(self, kind: Kind, name: ObjectName) -> None:
-        """Read an object once more, if it is still unknown."""
-        state = self._kinds.get(kind)
-        one = state.objects.get(name) if state is not None else None
-        if one is not None and not one.is_known:
-            self._read(kind, name)
+            if state is not None and state.served is not None and name in state.objects:
+                return ObjectToRead(kind, name, state.served.path(name.namespace))
+            self._reads.pop((kind, name), None)
 
     def put_read(self, kind: Kind, name: ObjectName, page: Page) -> None:
         """Take the answer to the read of an object: the object, or nothing if it does not exist."""
-        state = self._kinds.get(kind)
-        one = state.objects.get(name) if state is not None else None
-        if state is None or one is None:
+        one = self._object(kind, name)
+        if one is not None:
+            for body in page.items:
+                self._put(kind, one, body)
+            if not page.items and not one.version:
+                self._put_absent(one, page.resource_version)
+        self._reads.pop((kind, name), None)
+
+    def read_failed(self, kind: Kind, name: ObjectName, error: Exception) -> None:
+        """Record that an object could not be read. The watches call :meth:`read_again` later."""
+        one = self._object(kind, name)
+        lasts = monotonic() - self._reads.get((kind, name), math.inf) > PATIENCE
+        if one is None or one.is_known or not (lasts or isinstance(error, ForbiddenError)):
             return
-        for body in page.items:
-            self._put(kind, one, body)
-        if not page.items and not one.version:
-            self._put_absent(one, page.resource_version)
+        problem = Missing(Cause.FORBIDDEN if isinstance(error, ForbiddenError) else Cause.UNAVAILABLE)
+        if one.problem != problem:
+            one.problem = problem
+            self._note(one.users)
+
+    def read_again(self, kind: Kind, name: ObjectName) -> None:
+        """Read an object once more, if it is still unknown."""
+        one = self._object(kind, name)
+        if one is not None and not one.is_known:
+            self._to_read[kind, name] = None
+            self._has_to_read.set()
+        else:
+            self._reads.pop((kind, name), None)
 
     def sink(self, scope: WatchScope) -> "ReferenceSink":
         """The receiver of a list and watch."""
@@ -324,15 +341,12 @@ class ReferenceCache:
                 self._put(scope.kind, one, body)
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
-        state = self._kinds.get(kind)
-        one = state.objects.get(_name_in(body)) if state is not None else None
+        one = self._object(kind, _name_in(body))
         if one is not None:
             self._put(kind, one, body)
 
     def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
-        state = self._kinds.get(kind)
-        one = state.objects.get(_name_in(body)) if state is not None else None
-        version = _version_of(body)
+        one, version = self._object(kind, _name_in(body)), _version_of(body)
         if one is not None and not is_later(one.version, version):
             self._put_absent(one, version)
 
@@ -376,6 +390,10 @@ class ReferenceCache:
             self._note_scope(state, scope.namespace)
 
     # Inside
+
+    def _object(self, kind: Kind, name: ObjectName) -> _Object | None:
+        state = self._kinds.get(kind)
+        return state.objects.get(name) if state is not None else None
 
     def _scope(self, scope: WatchScope) -> _Scope | None:
         """The state of a scope; None: it is not needed any more, or has begun again."""
@@ -460,7 +478,7 @@ class ReferenceCache:
         before = (one.exists, one.deleting, one.allowed, one.values)
         meta: Mapping[str, Any] = body["metadata"]
         annotations: Mapping[str, Any] = meta.get("annotations") or {}
-        one.version, one.exists = version, True
+        one.version, one.exists, one.problem = version, True, _LOADING
         one.deleting = bool(meta.get("deletionTimestamp"))
         one.allowed = allowed_referrers(str(annotations.get(ALLOW_REFERENCES_FROM) or ""))
         one.values = tuple([_value(kind, needed, body) for needed in one.fields])
@@ -472,10 +490,14 @@ class ReferenceCache:
         if one.exists or not one.version:
             self._note(one.users)
         one.version, one.exists, one.deleting, one.allowed, one.values = version, False, False, _NOBODY, ()
+        one.problem = _LOADING
 
     def _read(self, kind: Kind, name: ObjectName) -> None:
-        self._to_read[kind, name] = None
-        self._has_to_read.set()
+        """Read an object, unless it is being read."""
+        if (kind, name) not in self._reads:
+            self._reads[kind, name] = monotonic()
+            self._to_read[kind, name] = None
+            self._has_to_read.set()
 
     def _note_scope(self, state: _KindState, scope: str) -> None:
         for name, one in state.objects.items():

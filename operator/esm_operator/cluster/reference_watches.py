@@ -6,7 +6,7 @@ not serve yet, or not any more, is discovered again every few seconds. The opera
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
 
 import aiohttp
@@ -69,8 +69,7 @@ class ReferenceWatches:
         try:
             found = await discover(self._kubernetes, unserved)
         except _FAILURES as error:
-            text = f"The operator cannot discover the kinds that resources reference. {describe_failure(error)}."
-            self._failures.failed(text, cause=(type(error), getattr(error, "status", 0)))
+            self._report("The operator cannot discover the kinds that resources reference.", error)
         else:
             self._failures.succeeded()
         self._discovered = monotonic()
@@ -114,14 +113,19 @@ class ReferenceWatches:
         try:
             page = await self._kubernetes.list_object(one.path, one.name.name)
             self._cache.put_read(one.kind, one.name, page)
-        except _FAILURES as error:
-            text = f"The operator cannot read an object that a resource references. {describe_failure(error)}."
-            self._failures.failed(text, subject=one, cause=(type(error), getattr(error, "status", 0)))
         except Exception as error:  # as in _reflect
-            text = f"The operator failed on the object {one.name.name} at {one.path}."
-            self._failures.failed_unexpectedly(text, error, subject=one)
+            self._report(f"The operator cannot read the object {one.name.name} at {one.path}.", error, one)
+            self._cache.read_failed(one.kind, one.name, error)
         else:
             self._failures.succeeded(one)
             return
         delay = backoff.jittered(_AFTER_A_FAILURE)
         asyncio.get_running_loop().call_later(delay, self._cache.read_again, one.kind, one.name)
+
+    def _report(self, text: str, error: Exception, subject: Hashable = "") -> None:
+        """Log a failure. The text is a sentence about what failed."""
+        if isinstance(error, _FAILURES):
+            text = f"{text} {describe_failure(error)}."
+            self._failures.failed(text, subject=subject, cause=(type(error), getattr(error, "status", 0)))
+        else:
+            self._failures.failed_unexpectedly(text, error, subject=subject)
