@@ -14,6 +14,9 @@ from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.unit.http_server import served
 
 Object = dict[str, Any]
+#: A value that the server sends as nested lists. Python could not write them.
+DEEP = "a value of many levels"
+_LEVELS = 9_000
 
 
 class ObjectServer:
@@ -110,7 +113,7 @@ class ObjectServer:
         selector = query.get("fieldSelector", "")
         if selector:
             items = [one for one in items if f"metadata.name={one['metadata']['name']}" == selector]
-            return web.json_response({"items": items, "metadata": {"resourceVersion": str(self.version)}})
+            return _json({"items": items, "metadata": {"resourceVersion": str(self.version)}})
         version, start = self.version, 0
         if "continue" in query:
             version, start = map(int, query["continue"].split("-"))
@@ -118,7 +121,7 @@ class ObjectServer:
             return _status(410, "The provided continue parameter is too old")
         end = start + min(self.page_size, int(query["limit"]))
         meta = {"resourceVersion": str(version)} | ({"continue": f"{version}-{end}"} if end < len(items) else {})
-        return web.json_response({"items": items[start:end], "metadata": meta})
+        return _json({"items": items[start:end], "metadata": meta})
 
     async def _watch(self, request: web.Request, path: str, version: int) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -136,7 +139,7 @@ class ObjectServer:
                     for number, where, kind, body in [one for one in self.events if one[0] > version]:
                         version = number
                         if where == path:
-                            await response.write(json.dumps({"type": kind, "object": body}).encode() + b"\n")
+                            await response.write(_text({"type": kind, "object": body}).encode() + b"\n")
                     waits = [asyncio.create_task(news.wait()), asyncio.create_task(cut.wait())]
                     await asyncio.wait(waits, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)  # or a lost client
                     for one in waits:
@@ -144,6 +147,14 @@ class ObjectServer:
         finally:
             self.watchers -= 1
         return response
+
+
+def _text(body: Object) -> str:
+    return json.dumps(body).replace(f'"{DEEP}"', "[" * _LEVELS + "]" * _LEVELS)
+
+
+def _json(body: Object) -> web.Response:
+    return web.Response(text=_text(body), content_type="application/json")
 
 
 def _status(status: int, text: str) -> web.Response:

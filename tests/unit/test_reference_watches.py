@@ -12,7 +12,7 @@ from esm_operator.cluster import reference_cache, reference_watches, reflector
 from esm_operator.cluster.discovery import Kind, ServedKind, discover
 from esm_operator.cluster.reference_cache import ReferenceCache
 from esm_operator.cluster.reference_watches import ReferenceWatches
-from tests.unit.object_server import ObjectServer
+from tests.unit.object_server import DEEP, ObjectServer
 from tests.waiting import LIMIT, eventually_async
 
 GROUP_VERSION = "sqs.services.k8s.aws/v1alpha1"
@@ -141,6 +141,41 @@ async def test_a_read_that_fails_is_repeated(monkeypatch: pytest.MonkeyPatch) ->
         scene.server.objects[path] = scene.server.objects[PATH]
         scene.server.refusals.clear()
         await scene.wait_found(f"{ARN}-later", later)
+
+
+async def test_an_object_that_python_cannot_read_hides_no_other() -> None:
+    """It is in the list, then in an event of the watch, then in the answer to a read. Its other fields are readable."""
+    scene = Scene()
+    scene.serve_queues()
+    scene.put_queue()
+    deep = {"spec": DEEP, "status": {"ackResourceMetadata": {"arn": f"{ARN}-deep"}}}
+    scene.server.put(PATH, "deep", deep, namespace="shop")
+    scene.use(USER, QUEUE, QUEUE._replace(name="deep"))
+    async with scene.watched():
+        await scene.wait_found(ARN)
+        await scene.wait_found(f"{ARN}-deep", QUEUE._replace(name="deep"))
+        scene.server.put(PATH, "later", deep, namespace="shop")
+        scene.put_queue(arn=f"{ARN}-2")
+        await scene.wait_found(f"{ARN}-2")
+        scene.server.objects[f"{API}/namespaces/shop/queues"] = scene.server.objects[PATH]
+        scene.use(Key("shop", "later"), QUEUE._replace(name="later"))
+        await scene.wait_found(f"{ARN}-deep", QUEUE._replace(name="later"))
+    assert scene.server.asked.count(f"{PATH} watch") == 1
+
+
+async def test_a_watch_that_fails_by_a_bug_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object without metadata stands for one that nobody expects."""
+    monkeypatch.setattr(reference_watches, "_AFTER_A_BUG", 0.05)
+    monkeypatch.setattr(reference_cache, "PATIENCE", 0.1)
+    scene = Scene()
+    scene.serve_queues()
+    scene.server.objects[PATH]["odd"] = {"metadata": ["odd"]}
+    scene.use(USER, QUEUE)
+    async with scene.watched():
+        await scene.wait_found(Cause.UNAVAILABLE)
+        scene.put_queue()
+        del scene.server.objects[PATH]["odd"]
+        await scene.wait_found(ARN)
 
 
 async def test_a_kind_may_come_and_go_and_come() -> None:

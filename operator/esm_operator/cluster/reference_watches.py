@@ -93,15 +93,17 @@ class ReferenceWatches:
 
     async def _reflect(self, scope: WatchScope) -> None:
         """List and watch until the API server does not serve the kind any more."""
-        reflector = Reflector(self._kubernetes, scope.path, self._cache.sink(scope))
+        sink = self._cache.sink(scope)
+        reflector = Reflector(self._kubernetes, scope.path, sink)
         while True:
             try:
                 await reflector.run()
             except NotServedError:
                 self._cache.put_served(scope.kind, None)
                 return
-            except Exception:  # an object that nobody expected must not end the process
+            except Exception as error:  # an object that nobody expected must not end the process
                 logger.exception("The watch of %s failed unexpectedly; the operator retries", scope.path)
+                sink.failed(error)
                 await asyncio.sleep(_AFTER_A_BUG)
 
     async def _read_objects(self) -> None:

@@ -21,6 +21,7 @@ from esm_operator.adapters.aiohttp_hooks import MOST_OF_OBJECT, MOST_OF_PAGE, To
 from esm_operator.adapters.kubernetes_client import send
 from esm_operator.api.foreign_text import ANSWER, shown
 from esm_operator.api.frozen_json import is_object, parsed
+from esm_operator.api.nested_json import without_deep_parts
 from esm_operator.clock import monotonic
 from esm_operator.fence import MARGIN, Fence
 from esm_operator.metrics import counters
@@ -391,9 +392,15 @@ def _group(request: _Request) -> Hashable:
 
 
 def _decoded(data: bytes) -> dict[str, Any] | None:
-    """The object in an answer; None: it is not one, but the plain text of a proxy or of a busy API server."""
+    """The object in an answer; None: it is not one, but the plain text of a proxy or of a busy API server.
+
+    If Python cannot read the answer, because it is nested too deeply, the object lacks its deep parts.
+    """
     try:
-        answer = parsed(data or b"{}")
+        try:
+            answer = parsed(data or b"{}")
+        except RecursionError:
+            answer = parsed(without_deep_parts(data))
     except ValueError:
         return None
     return answer if is_object(answer) else None
