@@ -36,6 +36,8 @@ class ObjectServer:
         """Version, path, type and object."""
         self.refusals: dict[str, tuple[int, str]] = {}
         """The status and the message of answers: to all requests of a path, or to those of one sort, as in `asked`."""
+        self.lost: set[str] = set()
+        """The paths whose requests get no answer, because the connection is cut."""
         self.asked: list[str] = []
         """Each request: the path and what it is."""
         self.watchers = 0
@@ -93,6 +95,8 @@ class ObjectServer:
         path, query = request.path, request.query
         what = next((name for name in ("watch", "fieldSelector", "continue") if name in query), "list")
         self.asked.append(f"{path} {what}")
+        if path in self.lost and request.transport is not None:
+            request.transport.close()
         refusal = self.refusals.get(path) or self.refusals.get(f"{path} {what}")
         if refusal is not None:
             return _status(*refusal)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -260,17 +261,32 @@ async def test_secrets_are_never_read() -> None:
     assert found == {secret: None, config_map: ServedKind("/api/v1", "configmaps", namespaced=True)}
 
 
-async def test_a_group_that_does_not_answer_delays_no_other() -> None:
+ODD_ANSWERS: list[Any] = ["x", 5, None, {"name": ["x"], "verbs": 5, "kind": "Queue"}, {"kind": "Queue", "verbs": [{}]}]
+
+
+@pytest.mark.parametrize("answer", ["refused", "cut", *ODD_ANSWERS])
+async def test_a_group_that_does_not_answer_delays_no_other(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be served by an extension server that is down, or that has an error."""
+    monkeypatch.setattr(reference_cache, "PATIENCE", 0.1)
     scene = Scene()
     scene.serve_queues()
     scene.put_queue()
-    scene.server.resources["broken.example.com/v1"] = []
-    scene.server.refusals["/apis/broken.example.com/v1"] = 503, "the extension server is down"
-    broken = QUEUE._replace(api_version="broken.example.com/v1")
-    scene.use(USER, QUEUE, broken._replace(path="kmsKeyRef"))
+    group_version = "broken.example.com/v1"
+    scene.server.resources[group_version] = [answer]
+    if answer == "refused":
+        scene.server.refusals[f"/apis/{group_version}"] = 503, "the extension server is down"
+    if answer == "cut":
+        scene.server.lost.add(f"/apis/{group_version}")
+    broken = QUEUE._replace(api_version=group_version, path="kmsKeyRef")
+    scene.use(USER, QUEUE, broken)
     async with scene.watched():
         await scene.wait_found(ARN)
-        await scene.wait_found(Cause.LOADING, broken)
+        await scene.wait_found(Cause.UNAVAILABLE, broken)
+        scene.server.resources[group_version] = [QUEUES]
+        scene.server.refusals.clear()
+        scene.server.lost.clear()
+        scene.server.put(f"/apis/{group_version}/queues", "orders", {"spec": {"arn": ARN}}, namespace="shop")
+        await scene.wait_found(Cause.NOT_READY, broken)
 
 
 async def test_a_config_map() -> None:

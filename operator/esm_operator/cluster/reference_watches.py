@@ -67,14 +67,15 @@ class ReferenceWatches:
             return due - monotonic()
         found: Mapping[Kind, ServedKind | None] = {}
         try:
-            found = await discover(self._kubernetes, unserved)
-        except _FAILURES as error:
+            found = await discover(self._kubernetes, unserved, self._report_group)
+        except Exception as error:  # as in _reflect
             self._report("The operator cannot discover the kinds that resources reference.", error)
         else:
             self._failures.succeeded()
         self._discovered = monotonic()
         for kind in unserved:
             if kind in found:
+                self._failures.succeeded(kind.api_version)
                 self._cache.put_served(kind, found[kind])
             else:
                 self._cache.discovery_failed(kind)
@@ -123,6 +124,10 @@ class ReferenceWatches:
             return
         delay = backoff.jittered(_AFTER_A_FAILURE)
         asyncio.get_running_loop().call_later(delay, self._cache.read_again, one.kind, one.name)
+
+    def _report_group(self, group_version: str, error: Exception) -> None:
+        text = f"The operator cannot discover the kinds of {group_version}, which resources reference."
+        self._report(text, error, group_version)
 
     def _report(self, text: str, error: Exception, subject: Hashable = "") -> None:
         """Log a failure. The text is a sentence about what failed."""
