@@ -208,8 +208,19 @@ def test_older_versions_do_not_count(scene: Scene) -> None:
     assert scene.find() == f"{ARN}-again"
 
 
-def test_a_cluster_that_counts_its_versions_again_after_a_restore_is_believed(scene: Scene) -> None:
-    scene.list(queue(5_000), version=6_000)
+async def test_a_cluster_that_counts_its_versions_again_after_a_restore_is_believed(scene: Scene) -> None:
+    gone = QUEUE._replace(name="gone")
+    scene.use(Key("shop", "gone"), gone)
+    scene.list(queue(5_000), queue(5_001, name="gone"), version=6_000)
+    await scene.changed()
+    sink = scene.sink()
+    sink.list_begins()
+    sink.put_page(Page([], "50"))
+    assert [scene.find(), scene.find(gone)] == [ARN, ARN], "a resource that is resolved now does not wait"
+    sink.put_page(Page([queue(40)], "50"))
+    sink.listed()
+    assert [scene.find(), scene.find(gone)] == [ARN, Cause.OBJECT_NOT_FOUND]
+    assert await scene.changed() == {Key("shop", "gone")}
     scene.list(queue(50, f"{ARN}-restored"), version=60)
     assert scene.find() == f"{ARN}-restored"
     scene.cache.put(KIND, queue(61, f"{ARN}-later"))

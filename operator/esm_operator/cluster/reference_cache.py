@@ -328,10 +328,10 @@ class ReferenceCache:
         if state is None or found is None:
             return
         if is_later(found.version, page.resource_version):
-            # The cluster was restored from a backup, and counts its versions again.
+            # The cluster was restored from a backup, and counts its versions again. Any version replaces a known one.
             for name, one in state.objects.items():
-                if self._scope_of(state, name) == scope.namespace:
-                    one.version = ""
+                if one.version and self._scope_of(state, name) == scope.namespace:
+                    one.version = "0"
         found.version = page.resource_version
         for body in page.items:
             name = _name_in(body)
