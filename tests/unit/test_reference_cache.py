@@ -1,6 +1,7 @@
 """The reference cache: only the newest version of an object counts, and nothing is revealed without consent."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from esm_operator.api.resource import Key
 from esm_operator.cluster.discovery import Kind, ServedKind
 from esm_operator.cluster.kubernetes import Page
 from esm_operator.cluster.reference_cache import PATIENCE, ObjectName, ReferenceCache, ReferenceSink
+from esm_operator.cluster.reference_users import Users, with_user, without_user
 from esm_operator.cluster.transport import ApiError, ForbiddenError
 from tests.unit.clock import stopped
 
@@ -464,3 +466,37 @@ def test_random_registrations_leave_nothing_behind() -> None:
     for key in list(scene.references):
         scene.use(key)
     assert scene.cache._kinds == {}  # pyright: ignore[reportPrivateUsage]
+
+
+@given(st.lists(st.integers(0, 12)))
+def test_users_of_an_object_are_counted(numbers: list[int]) -> None:
+    """A user with two references stays until both are gone."""
+    users: Users = ()
+    counts = Counter[Key]()
+    for number in numbers:
+        users = with_user(users, Key("shop", str(number)))
+        counts[Key("shop", str(number))] += 1
+        assert {*users} == {*counts}
+    for number in reversed(numbers):
+        users = without_user(users, Key("shop", str(number)))
+        counts[Key("shop", str(number))] -= 1
+        assert {*users} == {*+counts}
+    assert not users
+
+
+async def test_a_further_user_of_an_object_with_many_copies_nothing(scene: Scene) -> None:
+    """Ten thousand resources can reference one object."""
+    scene.list(queue(50))
+    keys = [Key("shop", f"r{number}") for number in range(200)]
+    for key in keys:
+        scene.use(key, QUEUE, QUEUE._replace(path="kmsKeyRef"))
+    one = scene.cache._object(KIND, ObjectName("shop", "orders"))  # pyright: ignore[reportPrivateUsage]
+    assert one is not None
+    kept = one.users
+    scene.use(Key("shop", "last"), QUEUE)
+    assert one.users is kept
+    scene.use(keys[0], QUEUE)
+    assert one.users is kept
+    await scene.changed()
+    scene.cache.put(KIND, queue(101, f"{ARN}-2"))
+    assert await scene.changed() == {USER, *keys, Key("shop", "last")}

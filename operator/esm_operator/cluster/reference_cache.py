@@ -25,6 +25,7 @@ from esm_operator.api.resource import Key
 from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind, ServedKind
 from esm_operator.cluster.kubernetes import Page
+from esm_operator.cluster.reference_users import Users, with_user, without_user
 from esm_operator.cluster.resource_versions import is_later
 from esm_operator.cluster.transport import ForbiddenError
 
@@ -84,8 +85,7 @@ class _Object:
 
     lists_before: int
     """How many lists of its kind had begun when it was first referenced."""
-    users: tuple[Key, ...] = ()
-    """Once for each reference. A tuple, because most objects have few users."""
+    users: Users = ()
     fields: tuple[_Field, ...] = ()
     values: tuple[str | Missing, ...] = ()
     """Of the first fields. Those of the other fields are not known, because they were needed later."""
@@ -421,7 +421,7 @@ class ReferenceCache:
         is_new = one is None
         if one is None:
             one = state.objects[name] = _Object(scope.lists if scope is not None else 0)
-        one.users = (*one.users, key)
+        one.users = with_user(one.users, key)
         if needed not in one.fields:
             one.fields = _shared((*one.fields, needed))
         if not _is_name(state, name):
@@ -441,11 +441,9 @@ class ReferenceCache:
         state = self._kinds[kind]
         name = _name_of(state, reference, key.namespace)
         one = state.objects[name]
-        users = list(one.users)
-        users.remove(key)
-        one.users = tuple(users)
-        if users:
-            if len(one.fields) > len(users):
+        one.users = without_user(one.users, key)
+        if one.users:
+            if len(one.fields) > len(one.users):
                 self._forget_unused_fields(state, name, kind)
             return
         del state.objects[name]
@@ -461,7 +459,7 @@ class ReferenceCache:
         one = state.objects[name]
         used = {
             _field_of(reference)
-            for key in one.users
+            for key in dict.fromkeys(one.users)
             for reference in self._references_of(key)
             if _kind_of(reference) == kind and _name_of(state, reference, key.namespace) == name
         }
