@@ -9,7 +9,7 @@ import pytest
 
 from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
-from esm_operator.cluster import reference_cache, reference_watches, reflector
+from esm_operator.cluster import reference_cache, reference_watches, reflector, transport
 from esm_operator.cluster.discovery import Kind, ServedKind, discover
 from esm_operator.cluster.reference_cache import ReferenceCache
 from esm_operator.cluster.reference_watches import ReferenceWatches
@@ -144,13 +144,18 @@ async def test_a_read_that_fails_is_repeated(monkeypatch: pytest.MonkeyPatch) ->
         await scene.wait_found(f"{ARN}-later", later)
 
 
-async def test_an_object_that_python_cannot_read_hides_no_other() -> None:
-    """It is in the list, then in an event of the watch, then in the answer to a read. Its other fields are readable."""
+async def test_an_object_that_python_cannot_read_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in the list, then in an event of the watch, then in the answer to a read. Its other fields are readable.
+
+    A page with several such objects is requested in smaller pages.
+    """
+    monkeypatch.setattr(transport, "_MOST_TO_CUT", 25_000)
     scene = Scene()
     scene.serve_queues()
     scene.put_queue()
     deep = {"spec": DEEP, "status": {"ackResourceMetadata": {"arn": f"{ARN}-deep"}}}
-    scene.server.put(PATH, "deep", deep, namespace="shop")
+    for name in ("deep", "deeper"):
+        scene.server.put(PATH, name, deep, namespace="shop")
     scene.use(USER, QUEUE, QUEUE._replace(name="deep"))
     async with scene.watched():
         await scene.wait_found(ARN)

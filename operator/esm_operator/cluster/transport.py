@@ -48,6 +48,9 @@ _LONGEST_LEASE = 30.0
 LONGEST_SILENCE = 150.0
 #: Attempts at a request that the API server is too busy for; the shortest and longest pause between two, in seconds.
 _ATTEMPTS, _SHORTEST_PAUSE, _LONGEST_PAUSE = 5, 0.5, 4.0
+#: Bytes of an answer whose deep parts are cut off. It can take a third of a second for each million, in which the lease
+#: is not renewed. An object of etcd is smaller.
+_MOST_TO_CUT = 4_000_000
 #: The API server counts as slow if so few requests may be in flight.
 _FEW = 2
 #: Seconds by which the lease outlasts the longest time-out of a write, because the time to send it passes too.
@@ -395,11 +398,16 @@ def _decoded(data: bytes) -> dict[str, Any] | None:
     """The object in an answer; None: it is not one, but the plain text of a proxy or of a busy API server.
 
     If Python cannot read the answer, because it is nested too deeply, the object lacks its deep parts.
+
+    Raises:
+        TooLargeAnswerError: the deep parts cannot be cut off soon. A list is then requested in smaller pages.
     """
     try:
         try:
             answer = parsed(data or b"{}")
         except RecursionError:
+            if len(data) > _MOST_TO_CUT:
+                raise TooLargeAnswerError("the answer is nested too deeply") from None
             answer = parsed(without_deep_parts(data))
     except ValueError:
         return None
