@@ -205,14 +205,17 @@ def test_a_crd_that_is_installed_later_and_removed(bed: Bed) -> None:
     assert [one["UUID"] for one in bed.mappings()] == [uuid]
 
 
-def test_a_missing_right_is_reported_and_heals(bed: Bed) -> None:
-    grant(bed.plane)
+@pytest.mark.parametrize("verbs", [[], ["list"], ["watch"]])
+def test_a_missing_right_is_reported_and_heals(bed: Bed, verbs: list[str]) -> None:
+    """The value ``outputs.enabled`` of the chart grants the right to list ConfigMaps, but not to watch them."""
+    grant(bed.plane, *({**rule, "verbs": verbs} for rule in (*role.references(), WIDGETS) if verbs))
     bed.operator()
     put(bed, QUEUE, "orders", body("orders"))
     bed.apply(user(), user("other", case=WIDGET))
     waiting = bed.wait_condition("orders", "Reconciling", "True", "ReferenceForbidden")
     assert "references.ack.enabled" in waiting["message"]
     assert "additionalRules" in bed.wait_condition("other", "Reconciling", "True", "ReferenceForbidden")["message"]
+    assert not bed.mappings()
     grant(bed.plane, *role.references(), WIDGETS)
     bed.wait_ready("orders")
     assert sources(bed) == [arn("orders")]

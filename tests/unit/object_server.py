@@ -14,6 +14,9 @@ from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.unit.http_server import served
 
 Object = dict[str, Any]
+#: A value that the server sends as nested lists. Python could not write them.
+DEEP = "a value of many levels"
+_LEVELS = 9_000
 
 
 class ObjectServer:
@@ -32,13 +35,16 @@ class ObjectServer:
         self.events: list[tuple[int, str, str, Object]] = []
         """Version, path, type and object."""
         self.refusals: dict[str, tuple[int, str]] = {}
-        """By path: the status and the message of all answers."""
+        """The status and the message of answers: to all requests of a path, or to those of one sort, as in `asked`."""
+        self.lost: set[str] = set()
+        """The paths whose requests get no answer, because the connection is cut."""
         self.asked: list[str] = []
         """Each request: the path and what it is."""
         self.watchers = 0
         """The number of watches that are open."""
         self._news = asyncio.Event()
-        self._cut = asyncio.Event()
+        self._cuts: dict[str, asyncio.Event] = {}
+        """By path: set when the watches of the path end."""
 
     def put(self, path: str, name: str, body: Mapping[str, Any] | None = None, namespace: str = "") -> Object:
         """Create or replace an object."""
@@ -71,10 +77,10 @@ class ObjectServer:
         self.oldest = self.version
         self.events = []
 
-    def cut(self) -> None:
-        """End all watches."""
-        self._cut.set()
-        self._cut = asyncio.Event()
+    def cut(self, path: str = "") -> None:
+        """End the watches of a path. Without a path: all."""
+        for one in [path] if path else [*self._cuts]:
+            self._cuts.pop(one).set()
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[KubernetesClient]:
@@ -89,9 +95,11 @@ class ObjectServer:
         path, query = request.path, request.query
         what = next((name for name in ("watch", "fieldSelector", "continue") if name in query), "list")
         self.asked.append(f"{path} {what}")
-        if path in self.refusals:
-            status, text = self.refusals[path]
-            return _status(status, text)
+        if path in self.lost and request.transport is not None:
+            request.transport.close()
+        refusal = self.refusals.get(path) or self.refusals.get(f"{path} {what}")
+        if refusal is not None:
+            return _status(*refusal)
         if path == "/apis":
             versions = [name for name in self.resources if "/" in name]
             return web.json_response({"groups": [{"versions": [{"groupVersion": name}]} for name in versions]})
@@ -109,7 +117,7 @@ class ObjectServer:
         selector = query.get("fieldSelector", "")
         if selector:
             items = [one for one in items if f"metadata.name={one['metadata']['name']}" == selector]
-            return web.json_response({"items": items, "metadata": {"resourceVersion": str(self.version)}})
+            return _json({"items": items, "metadata": {"resourceVersion": str(self.version)}})
         version, start = self.version, 0
         if "continue" in query:
             version, start = map(int, query["continue"].split("-"))
@@ -117,7 +125,7 @@ class ObjectServer:
             return _status(410, "The provided continue parameter is too old")
         end = start + min(self.page_size, int(query["limit"]))
         meta = {"resourceVersion": str(version)} | ({"continue": f"{version}-{end}"} if end < len(items) else {})
-        return web.json_response({"items": items[start:end], "metadata": meta})
+        return _json({"items": items[start:end], "metadata": meta})
 
     async def _watch(self, request: web.Request, path: str, version: int) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -127,7 +135,7 @@ class ObjectServer:
             await response.write(json.dumps({"type": "ERROR", "object": expired}).encode() + b"\n")
             return response
         self.watchers += 1
-        cut = self._cut
+        cut = self._cuts.setdefault(path, asyncio.Event())
         try:
             with suppress(ConnectionError):
                 while not cut.is_set() and request.transport is not None:
@@ -135,7 +143,7 @@ class ObjectServer:
                     for number, where, kind, body in [one for one in self.events if one[0] > version]:
                         version = number
                         if where == path:
-                            await response.write(json.dumps({"type": kind, "object": body}).encode() + b"\n")
+                            await response.write(_text({"type": kind, "object": body}).encode() + b"\n")
                     waits = [asyncio.create_task(news.wait()), asyncio.create_task(cut.wait())]
                     await asyncio.wait(waits, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)  # or a lost client
                     for one in waits:
@@ -143,6 +151,14 @@ class ObjectServer:
         finally:
             self.watchers -= 1
         return response
+
+
+def _text(body: Object) -> str:
+    return json.dumps(body).replace(f'"{DEEP}"', "[" * _LEVELS + "]" * _LEVELS)
+
+
+def _json(body: Object) -> web.Response:
+    return web.Response(text=_text(body), content_type="application/json")
 
 
 def _status(status: int, text: str) -> web.Response:

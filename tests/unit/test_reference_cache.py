@@ -1,6 +1,7 @@
 """The reference cache: only the newest version of an object counts, and nothing is revealed without consent."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,8 @@ from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
 from esm_operator.cluster.discovery import Kind, ServedKind
 from esm_operator.cluster.kubernetes import Page
-from esm_operator.cluster.reference_cache import PATIENCE, ObjectName, ReferenceCache
+from esm_operator.cluster.reference_cache import PATIENCE, ObjectName, ReferenceCache, ReferenceSink
+from esm_operator.cluster.reference_users import Users, with_user, without_user
 from esm_operator.cluster.transport import ApiError, ForbiddenError
 from tests.unit.clock import stopped
 
@@ -58,10 +60,20 @@ class Scene:
 
     def list(self, *bodies: Mapping[str, Any], version: int = 100, scope: str = "") -> None:
         """Bring a complete list."""
-        sink = self.cache.sink(KIND, scope)
-        sink.list_begins()
-        sink.put_page(Page([dict(one) for one in bodies], str(version)))
-        sink.listed()
+        if any(one.namespace == scope for one in self.cache.scopes()):
+            sink = self.sink(scope)
+            sink.list_begins()
+            sink.put_page(Page([dict(one) for one in bodies], str(version)))
+            sink.listed()
+            sink.watching()
+
+    def sink(self, scope: str = "") -> ReferenceSink:
+        """The receiver of the list and watch of a namespace; empty: of all."""
+        return self.cache.sink(next(one for one in self.cache.scopes() if one.namespace == scope))
+
+    def watched(self) -> Sequence[tuple[Any, ...]]:
+        """The kinds and namespaces that are to be listed and watched."""
+        return [(one.kind, one.served, one.namespace) for one in self.cache.scopes()]
 
     def find(self, reference: Reference = QUEUE, namespace: str = "shop") -> str | Cause:
         found = self.cache.find(reference, namespace)
@@ -83,14 +95,16 @@ def scene() -> Scene:
     return made
 
 
-async def test_a_value_is_loading_until_the_list_is_complete(scene: Scene) -> None:
+async def test_a_value_is_loading_until_the_list_is_complete_and_watched(scene: Scene) -> None:
     assert scene.find() is Cause.LOADING
     await scene.changed()
-    sink = scene.cache.sink(KIND, "")
+    sink = scene.sink()
     sink.list_begins()
     sink.put_page(Page([queue(50)], "100"))
     assert scene.find() is Cause.LOADING
     sink.listed()
+    assert scene.find() is Cause.LOADING
+    sink.watching()
     assert scene.find() == ARN
     assert await scene.changed() == {USER}
 
@@ -116,26 +130,30 @@ def test_an_object_that_a_list_does_not_show_does_not_exist(scene: Scene) -> Non
 
 
 def test_an_object_that_was_created_during_a_list_exists(scene: Scene) -> None:
-    sink = scene.cache.sink(KIND, "")
+    sink = scene.sink()
     sink.list_begins()
     sink.put_page(Page([], "100"))
     scene.cache.put_read(KIND, ObjectName("shop", "orders"), Page([queue(101)], "101"))
     sink.listed()
+    sink.watching()
     assert scene.find() == ARN
 
 
 async def test_an_object_that_is_referenced_during_a_list_is_read(scene: Scene) -> None:
-    sink = scene.cache.sink(KIND, "")
+    sink = scene.sink()
     sink.list_begins()
     sink.put_page(Page([], "100"))
-    late = QUEUE._replace(name="late")
+    late, later = QUEUE._replace(name="late"), QUEUE._replace(name="later")
     scene.use(Key("shop", "late"), late)
     sink.listed()
-    assert scene.find(late) is Cause.LOADING
+    scene.use(Key("shop", "later"), later)
+    sink.watching()
+    assert [scene.find(late), scene.find(later)] == [Cause.LOADING, Cause.LOADING]
     one = await scene.cache.take_to_read()
     assert (one.path, one.name.name) == (SERVED.path("shop"), "late")
     scene.cache.put_read(one.kind, one.name, Page([], "105"))
     assert scene.find(late) is Cause.OBJECT_NOT_FOUND
+    assert (await scene.cache.take_to_read()).name.name == "later"
 
 
 async def test_another_field_of_a_known_object_is_read(scene: Scene) -> None:
@@ -150,6 +168,36 @@ async def test_another_field_of_a_known_object_is_read(scene: Scene) -> None:
     assert Key("shop", "url") in await scene.changed()
 
 
+async def test_an_object_that_cannot_be_read_for_long_is_unavailable() -> None:
+    with stopped() as clock:
+        scene = Scene()
+        scene.use(USER, QUEUE)
+        scene.cache.put_served(KIND, SERVED)
+        scene.list(queue(50))
+        late = QUEUE._replace(name="late")
+        scene.use(Key("shop", "late"), late)
+        await scene.changed()
+        one = await scene.cache.take_to_read()
+        for _ in range(3):
+            scene.cache.read_failed(one.kind, one.name, ApiError("conversion webhook"))
+            assert scene.find(late) is Cause.LOADING
+            clock.now += PATIENCE / 2
+            scene.cache.read_again(one.kind, one.name)
+            assert await scene.cache.take_to_read() == one
+        clock.now += 1
+        assert await scene.changed() == set()
+        scene.cache.read_failed(one.kind, one.name, ApiError("conversion webhook"))
+        assert scene.find(late) is Cause.UNAVAILABLE
+        assert await scene.changed() == {Key("shop", "late")}, "it is resolved again"
+        scene.cache.read_failed(one.kind, one.name, ForbiddenError("no"))
+        assert scene.find(late) is Cause.FORBIDDEN
+        await scene.changed()
+        scene.cache.put_read(one.kind, one.name, Page([queue(40, name="late")], "120"))
+        assert scene.find(late) == ARN
+        assert await scene.changed() == {Key("shop", "late")}
+        assert not scene.cache._reads  # pyright: ignore[reportPrivateUsage]
+
+
 def test_older_versions_do_not_count(scene: Scene) -> None:
     scene.list(queue(50))
     scene.cache.put(KIND, queue(120, f"{ARN}-new"))
@@ -162,8 +210,19 @@ def test_older_versions_do_not_count(scene: Scene) -> None:
     assert scene.find() == f"{ARN}-again"
 
 
-def test_a_cluster_that_counts_its_versions_again_after_a_restore_is_believed(scene: Scene) -> None:
-    scene.list(queue(5_000), version=6_000)
+async def test_a_cluster_that_counts_its_versions_again_after_a_restore_is_believed(scene: Scene) -> None:
+    gone = QUEUE._replace(name="gone")
+    scene.use(Key("shop", "gone"), gone)
+    scene.list(queue(5_000), queue(5_001, name="gone"), version=6_000)
+    await scene.changed()
+    sink = scene.sink()
+    sink.list_begins()
+    sink.put_page(Page([], "50"))
+    assert [scene.find(), scene.find(gone)] == [ARN, ARN], "a resource that is resolved now does not wait"
+    sink.put_page(Page([queue(40)], "50"))
+    sink.listed()
+    assert [scene.find(), scene.find(gone)] == [ARN, Cause.OBJECT_NOT_FOUND]
+    assert await scene.changed() == {Key("shop", "gone")}
     scene.list(queue(50, f"{ARN}-restored"), version=60)
     assert scene.find() == f"{ARN}-restored"
     scene.cache.put(KIND, queue(61, f"{ARN}-later"))
@@ -253,7 +312,7 @@ class TestKinds:
         scene.cache.put_served(KIND, None)
         assert scene.find() is Cause.KIND_NOT_FOUND
         assert await scene.changed() == {USER}
-        assert list(scene.cache.scopes()) == []
+        assert scene.watched() == []
 
     def test_a_kind_that_is_installed_again_with_another_scope(self) -> None:
         scene = Scene()
@@ -271,32 +330,78 @@ class TestKinds:
         assert not scene.cache.unserved()
 
     def test_a_kind_that_no_resource_references_is_not_watched(self, scene: Scene) -> None:
-        assert list(scene.cache.scopes()) == [(KIND, SERVED, "")]
+        assert scene.watched() == [(KIND, SERVED, "")]
         scene.use(USER)
-        assert list(scene.cache.scopes()) == []
+        assert scene.watched() == []
         assert scene.find() is Cause.LOADING
 
-    def test_a_missing_right_is_reported_and_heals(self, scene: Scene) -> None:
-        assert scene.cache.count_objects() == {}
+    def test_a_list_and_watch_of_before_does_not_count(self, scene: Scene) -> None:
+        before = scene.sink()
+        scene.cache.put_served(KIND, None)
+        scene.cache.put_served(KIND, SERVED)
+        before.list_begins()
+        before.listed()
+        before.failed(ForbiddenError("no"))
+        assert scene.find() is Cause.LOADING
         scene.list(queue(50))
-        assert scene.cache.count_objects() == {("sqs.services.k8s.aws", "Queue"): 1}
-        scene.cache.failed(KIND, "", ForbiddenError("no"))
+        assert scene.find() == ARN
+
+    async def test_a_missing_right_is_reported_immediately_and_heals(self, scene: Scene) -> None:
+        assert scene.cache.count_objects() == {}
+        scene.sink().failed(ForbiddenError("no"))
         assert scene.find() is Cause.FORBIDDEN
         scene.list(queue(50))
         assert scene.find() == ARN
+        assert scene.cache.count_objects() == {("sqs.services.k8s.aws", "Queue"): 1}
+
+    async def test_a_right_that_is_missing_for_a_moment_changes_nothing(self) -> None:
+        with stopped() as clock:
+            scene = Scene()
+            scene.use(USER, QUEUE)
+            scene.cache.put_served(KIND, SERVED)
+            scene.list(queue(50))
+            await scene.changed()
+            for _ in range(3):
+                clock.now += PATIENCE
+                scene.sink().failed(ForbiddenError("no"))
+                scene.list(queue(50))
+            assert scene.find() == ARN
+            assert await scene.changed() == set()
+            for _ in range(2):
+                scene.sink().failed(ForbiddenError("no"))
+                assert scene.find() == ARN
+                clock.now += PATIENCE
+            clock.now += 1
+            scene.sink().failed(ForbiddenError("no"))
+            assert scene.find() is Cause.FORBIDDEN
+            assert await scene.changed() == {USER}
+
+    async def test_a_list_without_a_watch_does_not_count(self, scene: Scene) -> None:
+        sink = scene.sink()
+        for _ in range(2):
+            sink.list_begins()
+            sink.put_page(Page([queue(50)], "100"))
+            sink.listed()
+            assert scene.find() in (Cause.LOADING, Cause.FORBIDDEN)
+            sink.failed(ForbiddenError("no right to watch"))
+            assert scene.find() is Cause.FORBIDDEN
+        await scene.changed()
+        sink.watching()
+        assert scene.find() == ARN
+        assert await scene.changed() == {USER}
 
     def test_a_kind_that_cannot_be_listed_for_long_is_unavailable(self) -> None:
         with stopped() as clock:
             scene = Scene()
             scene.use(USER, QUEUE)
             scene.cache.put_served(KIND, SERVED)
-            scene.cache.failed(KIND, "", ApiError("conversion webhook"))
+            scene.sink().failed(ApiError("conversion webhook"))
             assert scene.find() is Cause.LOADING
             clock.now += PATIENCE + 1
-            scene.cache.failed(KIND, "", ApiError("conversion webhook"))
+            scene.sink().failed(ApiError("conversion webhook"))
             assert scene.find() is Cause.UNAVAILABLE
             scene.list(queue(50))
-            scene.cache.failed(KIND, "", ApiError("conversion webhook"))
+            scene.sink().failed(ApiError("conversion webhook"))
             assert scene.find() == ARN, "what is known stays valid"
 
     def test_a_kind_that_cannot_be_discovered_for_long_is_unavailable(self) -> None:
@@ -315,14 +420,14 @@ class TestKinds:
         scene = Scene(["shop", "bank"])
         scene.use(USER, QUEUE, QUEUE._replace(path="kmsKeyRef", namespace="elsewhere"))
         scene.cache.put_served(KIND, SERVED)
-        assert list(scene.cache.scopes()) == [(KIND, SERVED, "shop")]
+        assert scene.watched() == [(KIND, SERVED, "shop")]
         scene.list(queue(50), scope="shop")
         assert scene.find() == ARN
         assert scene.find(QUEUE._replace(namespace="elsewhere")) is Cause.FORBIDDEN
         scene.use(Key("bank", "orders"), QUEUE)
-        assert [scope for _, _, scope in scene.cache.scopes()] == ["shop", "bank"]
+        assert [one.namespace for one in scene.cache.scopes()] == ["shop", "bank"]
         scene.use(USER)
-        assert [scope for _, _, scope in scene.cache.scopes()] == ["bank"]
+        assert [one.namespace for one in scene.cache.scopes()] == ["bank"]
 
 
 @pytest.mark.parametrize("name", ["", "a,metadata.namespace=bank", "../secrets/a", "a/b", "a=b", "x" * 300, "a\nb"])
@@ -361,3 +466,37 @@ def test_random_registrations_leave_nothing_behind() -> None:
     for key in list(scene.references):
         scene.use(key)
     assert scene.cache._kinds == {}  # pyright: ignore[reportPrivateUsage]
+
+
+@given(st.lists(st.integers(0, 12)))
+def test_users_of_an_object_are_counted(numbers: list[int]) -> None:
+    """A user with two references stays until both are gone."""
+    users: Users = ()
+    counts = Counter[Key]()
+    for number in numbers:
+        users = with_user(users, Key("shop", str(number)))
+        counts[Key("shop", str(number))] += 1
+        assert {*users} == {*counts}
+    for number in reversed(numbers):
+        users = without_user(users, Key("shop", str(number)))
+        counts[Key("shop", str(number))] -= 1
+        assert {*users} == {*+counts}
+    assert not users
+
+
+async def test_a_further_user_of_an_object_with_many_copies_nothing(scene: Scene) -> None:
+    """Ten thousand resources can reference one object."""
+    scene.list(queue(50))
+    keys = [Key("shop", f"r{number}") for number in range(200)]
+    for key in keys:
+        scene.use(key, QUEUE, QUEUE._replace(path="kmsKeyRef"))
+    one = scene.cache._object(KIND, ObjectName("shop", "orders"))  # pyright: ignore[reportPrivateUsage]
+    assert one is not None
+    kept = one.users
+    scene.use(Key("shop", "last"), QUEUE)
+    assert one.users is kept
+    scene.use(keys[0], QUEUE)
+    assert one.users is kept
+    await scene.changed()
+    scene.cache.put(KIND, queue(101, f"{ARN}-2"))
+    assert await scene.changed() == {USER, *keys, Key("shop", "last")}

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
 from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
-from esm_operator.cluster import reference_watches, reflector
+from esm_operator.cluster import reference_cache, reference_watches, reflector, transport
 from esm_operator.cluster.discovery import Kind, ServedKind, discover
 from esm_operator.cluster.reference_cache import ReferenceCache
 from esm_operator.cluster.reference_watches import ReferenceWatches
-from tests.unit.object_server import ObjectServer
+from tests.unit.object_server import DEEP, ObjectServer
 from tests.waiting import LIMIT, eventually_async
 
 GROUP_VERSION = "sqs.services.k8s.aws/v1alpha1"
@@ -38,10 +39,10 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 class Scene:
     """A server, and the references of resources."""
 
-    def __init__(self) -> None:
+    def __init__(self, *namespaces: str) -> None:
         self.server = ObjectServer()
         self.references: dict[Key, tuple[Reference, ...]] = {}
-        self.cache = ReferenceCache(lambda key: self.references.get(key, ()))
+        self.cache = ReferenceCache(lambda key: self.references.get(key, ()), namespaces)
 
     def use(self, key: Key, *references: Reference) -> None:
         old = self.references.get(key, ())
@@ -55,9 +56,9 @@ class Scene:
     def put_queue(self, name: str = "orders", arn: str = ARN) -> None:
         self.server.put(PATH, name, {"status": {"ackResourceMetadata": {"arn": arn}}}, namespace="shop")
 
-    async def wait_found(self, expected: str | Cause, reference: Reference = QUEUE) -> None:
+    async def wait_found(self, expected: str | Cause, reference: Reference = QUEUE, namespace: str = "shop") -> None:
         def found() -> bool:
-            one = self.cache.find(reference, "shop")
+            one = self.cache.find(reference, namespace)
             return (one.cause if isinstance(one, Missing) else one) == expected
 
         await eventually_async(found)
@@ -125,7 +126,8 @@ async def test_an_object_that_the_watch_has_passed_is_read_once() -> None:
     assert sum("fieldSelector" in one for one in scene.server.asked) == 1
 
 
-async def test_a_read_that_fails_is_repeated() -> None:
+async def test_a_read_that_fails_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference_cache, "PATIENCE", 0.1)
     scene = Scene()
     scene.serve_queues()
     scene.put_queue("later", f"{ARN}-later")
@@ -136,10 +138,50 @@ async def test_a_read_that_fails_is_repeated() -> None:
         await scene.wait_found(Cause.OBJECT_NOT_FOUND)
         later = QUEUE._replace(name="later")
         scene.use(Key("shop", "later"), later)
-        await eventually_async(lambda: sum("fieldSelector" in one for one in scene.server.asked) > 1)
+        await scene.wait_found(Cause.UNAVAILABLE, later)
         scene.server.objects[path] = scene.server.objects[PATH]
         scene.server.refusals.clear()
         await scene.wait_found(f"{ARN}-later", later)
+
+
+async def test_an_object_that_python_cannot_read_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in the list, then in an event of the watch, then in the answer to a read. Its other fields are readable.
+
+    A page with several such objects is requested in smaller pages.
+    """
+    monkeypatch.setattr(transport, "_MOST_TO_CUT", 25_000)
+    scene = Scene()
+    scene.serve_queues()
+    scene.put_queue()
+    deep = {"spec": DEEP, "status": {"ackResourceMetadata": {"arn": f"{ARN}-deep"}}}
+    for name in ("deep", "deeper"):
+        scene.server.put(PATH, name, deep, namespace="shop")
+    scene.use(USER, QUEUE, QUEUE._replace(name="deep"))
+    async with scene.watched():
+        await scene.wait_found(ARN)
+        await scene.wait_found(f"{ARN}-deep", QUEUE._replace(name="deep"))
+        scene.server.put(PATH, "later", deep, namespace="shop")
+        scene.put_queue(arn=f"{ARN}-2")
+        await scene.wait_found(f"{ARN}-2")
+        scene.server.objects[f"{API}/namespaces/shop/queues"] = scene.server.objects[PATH]
+        scene.use(Key("shop", "later"), QUEUE._replace(name="later"))
+        await scene.wait_found(f"{ARN}-deep", QUEUE._replace(name="later"))
+    assert scene.server.asked.count(f"{PATH} watch") == 1
+
+
+async def test_a_watch_that_fails_by_a_bug_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object without metadata stands for one that nobody expects."""
+    monkeypatch.setattr(reference_watches, "_AFTER_A_BUG", 0.05)
+    monkeypatch.setattr(reference_cache, "PATIENCE", 0.1)
+    scene = Scene()
+    scene.serve_queues()
+    scene.server.objects[PATH]["odd"] = {"metadata": ["odd"]}
+    scene.use(USER, QUEUE)
+    async with scene.watched():
+        await scene.wait_found(Cause.UNAVAILABLE)
+        scene.put_queue()
+        del scene.server.objects[PATH]["odd"]
+        await scene.wait_found(ARN)
 
 
 async def test_a_kind_may_come_and_go_and_come() -> None:
@@ -156,14 +198,38 @@ async def test_a_kind_may_come_and_go_and_come() -> None:
             await scene.wait_found(Cause.KIND_NOT_FOUND)
 
 
-async def test_a_missing_right_heals() -> None:
+async def test_a_kind_that_one_namespace_does_not_find_is_listed_again_in_all() -> None:
+    """A single 404, as of an API server that has just started. The watch of the other namespace stays open."""
+    scene = Scene("shop", "bank")
+    scene.serve_queues()
+    body, paths = {"status": {"ackResourceMetadata": {"arn": ARN}}}, {}
+    for namespace in ("shop", "bank"):
+        paths[namespace] = f"{API}/namespaces/{namespace}/queues"
+        scene.server.put(paths[namespace], "orders", body, namespace=namespace)
+        scene.use(Key(namespace, "orders"), QUEUE)
+    async with scene.watched():
+        await eventually_async(lambda: scene.server.watchers == 2)
+        objects = scene.server.objects.pop(paths["shop"])
+        scene.server.cut(paths["shop"])
+        await eventually_async(lambda: scene.server.asked.count(f"{paths['shop']} list") > 1)
+        scene.server.objects[paths["shop"]] = objects
+        for namespace in ("shop", "bank"):
+            await scene.wait_found(ARN, namespace=namespace)
+
+
+@pytest.mark.parametrize("refused", [PATH, f"{PATH} list", f"{PATH} watch"])
+async def test_a_missing_right_heals(refused: str) -> None:
     scene = Scene()
     scene.serve_queues()
     scene.put_queue()
-    scene.server.refusals[PATH] = 403, "queues is forbidden"
+    scene.server.refusals[refused] = 403, "queues is forbidden"
     scene.use(USER, QUEUE)
     async with scene.watched():
         await scene.wait_found(Cause.FORBIDDEN)
+        asked = len(scene.server.asked)
+        while len(scene.server.asked) < asked + 6:
+            assert scene.cache.find(QUEUE, "shop") == Missing(Cause.FORBIDDEN), "it does not change all the time"
+            await asyncio.sleep(0.001)
         scene.server.refusals.clear()
         await scene.wait_found(ARN)
 
@@ -200,17 +266,32 @@ async def test_secrets_are_never_read() -> None:
     assert found == {secret: None, config_map: ServedKind("/api/v1", "configmaps", namespaced=True)}
 
 
-async def test_a_group_that_does_not_answer_delays_no_other() -> None:
+ODD_ANSWERS: list[Any] = ["x", 5, None, {"name": ["x"], "verbs": 5, "kind": "Queue"}, {"kind": "Queue", "verbs": [{}]}]
+
+
+@pytest.mark.parametrize("answer", ["refused", "cut", *ODD_ANSWERS])
+async def test_a_group_that_does_not_answer_delays_no_other(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be served by an extension server that is down, or that has an error."""
+    monkeypatch.setattr(reference_cache, "PATIENCE", 0.1)
     scene = Scene()
     scene.serve_queues()
     scene.put_queue()
-    scene.server.resources["broken.example.com/v1"] = []
-    scene.server.refusals["/apis/broken.example.com/v1"] = 503, "the extension server is down"
-    broken = QUEUE._replace(api_version="broken.example.com/v1")
-    scene.use(USER, QUEUE, broken._replace(path="kmsKeyRef"))
+    group_version = "broken.example.com/v1"
+    scene.server.resources[group_version] = [answer]
+    if answer == "refused":
+        scene.server.refusals[f"/apis/{group_version}"] = 503, "the extension server is down"
+    if answer == "cut":
+        scene.server.lost.add(f"/apis/{group_version}")
+    broken = QUEUE._replace(api_version=group_version, path="kmsKeyRef")
+    scene.use(USER, QUEUE, broken)
     async with scene.watched():
         await scene.wait_found(ARN)
-        await scene.wait_found(Cause.LOADING, broken)
+        await scene.wait_found(Cause.UNAVAILABLE, broken)
+        scene.server.resources[group_version] = [QUEUES]
+        scene.server.refusals.clear()
+        scene.server.lost.clear()
+        scene.server.put(f"/apis/{group_version}/queues", "orders", {"spec": {"arn": ARN}}, namespace="shop")
+        await scene.wait_found(Cause.NOT_READY, broken)
 
 
 async def test_a_config_map() -> None:

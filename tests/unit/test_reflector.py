@@ -25,6 +25,7 @@ class Recorder:
         self.values: dict[str, Any] = {}
         self.lists = 0
         self.pages = 0
+        self.watches = 0
         self.errors: list[Exception] = []
         self._seen: dict[str, Any] = {}
 
@@ -37,6 +38,9 @@ class Recorder:
 
     def listed(self) -> None:
         self.values, self.lists = self._seen, self.lists + 1
+
+    def watching(self) -> None:
+        self.watches += 1
 
     def put(self, body: Mapping[str, Any]) -> None:
         self.values[body["metadata"]["name"]] = body["value"]
@@ -78,7 +82,7 @@ async def test_it_lists_in_pages_and_watches_the_changes_after_the_list() -> Non
     server = server_with("a", "b", "c", "d", "e")
     async with reflected(server) as sink:
         await eventually_async(lambda: server.watchers == 1)
-        assert (sink.pages, len(sink.values)) == (3, 5)
+        assert (sink.pages, len(sink.values), sink.watches) == (3, 5, 1)
         server.put(PATH, "a", {"value": "changed"})
         server.put(PATH, "f", {"value": "F"})
         server.delete(PATH, "b")
@@ -146,6 +150,16 @@ async def test_a_refusal_is_reported_and_heals(status: int, monkeypatch: pytest.
         assert isinstance(sink.errors[0], ForbiddenError) == (status == 403)
         del server.refusals[PATH]
         await eventually_async(lambda: sink.values == {"a": "A"})
+
+
+async def test_a_watch_that_is_refused_does_not_begin() -> None:
+    server = server_with("a")
+    server.refusals[f"{PATH} watch"] = 403, "no"
+    async with reflected(server) as sink:
+        await eventually_async(lambda: len(sink.errors) > 1)
+        assert (sink.lists > 1, sink.watches) == (True, 0)
+        server.refusals.clear()
+        await eventually_async(lambda: sink.watches == 1)
 
 
 async def test_a_right_that_is_taken_away_and_given_again_causes_a_new_list() -> None:

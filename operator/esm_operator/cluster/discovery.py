@@ -6,16 +6,13 @@ more requests. ``reference_watches.py`` repeats the discovery while a kind is no
 discovers kinds of any version.
 """
 
-import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from esm_operator.api.reference_kinds import group_of
 from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.cluster.transport import ApiError, is_unserved
-
-logger = logging.getLogger(__name__)
+from esm_operator.cluster.transport import is_unserved
 
 _GROUP_VERSION = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?v[0-9][a-z0-9]{0,30}")
 #: The kinds that the operator never reads, even if it has permission.
@@ -48,11 +45,15 @@ class ServedKind(NamedTuple):
         return f"{folder}/{self.plural}"
 
 
-async def discover(kubernetes: KubernetesClient, kinds: Collection[Kind]) -> Mapping[Kind, ServedKind | None]:
+async def discover(
+    kubernetes: KubernetesClient,
+    kinds: Collection[Kind],
+    failed: Callable[[str, Exception], object] = lambda group_version, error: None,
+) -> Mapping[Kind, ServedKind | None]:
     """How the API server serves kinds; None: the API server does not serve the kind, or the operator never reads it.
 
     The result does not contain the kinds of an API group that cannot answer now, for example because its extension
-    server is down.
+    server is down. ``failed`` is called with each such group and version, and with the error.
 
     Raises:
         ApiError, aiohttp.ClientError, TimeoutError: the API server does not answer which groups it serves.
@@ -67,9 +68,7 @@ async def discover(kubernetes: KubernetesClient, kinds: Collection[Kind]) -> Map
         except Exception as error:
             if is_unserved(error):
                 continue  # the group was removed after the first request
-            if not isinstance(error, ApiError):
-                raise
-            logger.debug("The API group %s cannot be discovered now. %s", group_version, error)
+            failed(group_version, error)  # also after an unexpected answer of an extension API server
             for kind in of_group:
                 del found[kind]
     return found

@@ -6,7 +6,7 @@ connection is made, and again when it is ready.
 """
 
 import copy
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kubernetes.aio import client
@@ -198,10 +198,12 @@ class KubernetesClient:
         async for page in self._pages(path, JSON, {}, RequestPriority.SWEEP):
             yield _page(page)
 
-    def watch(self, path: str, resource_version: str, seconds: float) -> AsyncGenerator[dict[str, Any]]:
+    def watch(
+        self, path: str, resource_version: str, seconds: float, begun: Callable[[], object]
+    ) -> AsyncGenerator[dict[str, Any]]:
         """The events at a path since a version, with bookmarks, for at most ``seconds``. See `Transport.watch`."""
         query = {"resourceVersion": resource_version, "allowWatchBookmarks": "true"}
-        return self._transport.watch(path, query, seconds)
+        return self._transport.watch(path, query, seconds, begun)
 
     async def post_event(
         self, about: Mapping[str, str], kind: str, reason: str, message: str, *, first: str, last: str, count: int

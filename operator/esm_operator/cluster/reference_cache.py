@@ -9,12 +9,13 @@ Lists, watch events and reads of single objects can overtake each other, so the 
 """
 
 import asyncio
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, allowed_referrers
@@ -24,10 +25,12 @@ from esm_operator.api.resource import Key
 from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind, ServedKind
 from esm_operator.cluster.kubernetes import Page
+from esm_operator.cluster.reference_users import Users, with_user, without_user
 from esm_operator.cluster.resource_versions import is_later
 from esm_operator.cluster.transport import ForbiddenError
 
-#: Seconds without an answer after which the objects of a kind count as unavailable. Until then they are loading.
+#: Seconds without an answer after which the objects of a kind count as unavailable. Until then they are loading. Also
+#: the seconds after which a right that the operator had counts as lost. An upgrade of a chart may replace it.
 PATIENCE = 30.0
 _NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.:]{0,252}")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -61,14 +64,28 @@ class ObjectToRead(NamedTuple):
     """The path of the list that contains the object."""
 
 
+class WatchScope(NamedTuple):
+    """What one list and watch brings: the objects of a kind, in one namespace or in all."""
+
+    kind: Kind
+    served: ServedKind
+    namespace: str
+    """Empty: all namespaces."""
+    number: int
+    """It differs each time that the scope begins, so that a reflector of before is replaced, and does not count."""
+
+    @property
+    def path(self) -> str:
+        return self.served.path(self.namespace)
+
+
 @dataclass(slots=True)
 class _Object:
     """One referenced object. It may not exist."""
 
     lists_before: int
     """How many lists of its kind had begun when it was first referenced."""
-    users: tuple[Key, ...] = ()
-    """The resources that refer to it, once for each reference. A tuple, because most objects have few users."""
+    users: Users = ()
     fields: tuple[_Field, ...] = ()
     values: tuple[str | Missing, ...] = ()
     """The values of the first fields. The values of fields that were needed later are not known yet."""
@@ -78,6 +95,8 @@ class _Object:
     deleting: bool = False
     allowed: frozenset[str] = _NOBODY
     """The namespaces that may reference it. ``*``: all."""
+    problem: Missing = _LOADING
+    """Why a value that is not known is not known."""
 
     @property
     def is_known(self) -> bool:
@@ -91,17 +110,20 @@ class _Object:
     def value(self, needed: _Field) -> str | Missing:
         """The value of a field."""
         number = self.fields.index(needed) if needed in self.fields else len(self.values)
-        return self.values[number] if number < len(self.values) else _LOADING
+        return self.values[number] if number < len(self.values) else self.problem
 
 
 @dataclass(slots=True)
 class _Scope:
-    """The objects of a kind that one list and watch returns: in all namespaces, or in one."""
+    """The state of a :class:`WatchScope`."""
 
+    number: int
     since: float = field(default_factory=monotonic)
-    """Monotonic time since which it is needed, in seconds."""
+    """Monotonic time since which it is needed, or since which a working list and watch has failed, in seconds."""
     problem: Missing | None = _LOADING
-    """None: the list is complete."""
+    """None: the objects were listed, and the watch began."""
+    complete: bool = False
+    """Whether the list that began last is complete."""
     lists: int = 0
     """How many lists have begun."""
     version: str = ""
@@ -138,8 +160,12 @@ class ReferenceCache:
         self._kinds: dict[Kind, _KindState] = {}
         self._changed: dict[Key, None] = {}
         self._has_changed = asyncio.Event()
+        self._reads: dict[tuple[Kind, ObjectName], float] = {}
+        """The reads that have not succeeded: the monotonic time at which the first attempt was needed, in seconds."""
         self._to_read: dict[tuple[Kind, ObjectName], None] = {}
+        """The next attempts of these reads."""
         self._has_to_read = asyncio.Event()
+        self._numbers = count()
         self.needs_changed = asyncio.Event()
         """Set when other kinds, or objects in other namespaces, are to be watched."""
 
@@ -163,7 +189,7 @@ class ReferenceCache:
             return scope.problem if scope is not None and scope.problem is not None else _LOADING
         one = state.objects.get(name)
         if one is None or not one.version:
-            return _LOADING
+            return one.problem if one is not None else _LOADING
         if name.namespace != namespace and not one.allows(namespace):
             return Missing(Cause.NO_CONSENT)
         if not one.exists:
@@ -210,12 +236,12 @@ class ReferenceCache:
         unserved = {kind: state for kind, state in self._kinds.items() if state.served is None}
         return {kind: state.problem == _LOADING for kind, state in unserved.items()}
 
-    def scopes(self) -> Iterator[tuple[Kind, ServedKind, str]]:
-        """The kinds to list and watch, each with a namespace. An empty namespace: all namespaces."""
+    def scopes(self) -> Iterator[WatchScope]:
+        """The lists and watches that are needed."""
         for kind, state in self._kinds.items():
             if state.served is not None:
-                for scope in state.scopes:
-                    yield kind, state.served, scope
+                for namespace, scope in state.scopes.items():
+                    yield WatchScope(kind, state.served, namespace, scope.number)
 
     def put_served(self, kind: Kind, served: ServedKind | None) -> None:
         """Record how the API server serves a kind; None: it does not serve it."""
@@ -251,104 +277,129 @@ class ReferenceCache:
             if not self._to_read:
                 self._has_to_read.clear()
             state = self._kinds.get(kind)
-            if state is None or state.served is None or name not in state.objects:
-                continue
-            return ObjectToRead(kind, name, state.served.path(name.namespace))
-
-    def read_again(self, kind: Kind, name: ObjectName) -> None:
-        """Read an object once more, if it is still unknown."""
-        state = self._kinds.get(kind)
-        one = state.objects.get(name) if state is not None else None
-        if one is not None and not one.is_known:
-            self._read(kind, name)
+            if state is not None and state.served is not None and name in state.objects:
+                return ObjectToRead(kind, name, state.served.path(name.namespace))
+            self._reads.pop((kind, name), None)
 
     def put_read(self, kind: Kind, name: ObjectName, page: Page) -> None:
         """Record the answer to the read of an object: the object, or an empty page if it does not exist."""
-        state = self._kinds.get(kind)
-        one = state.objects.get(name) if state is not None else None
-        if state is None or one is None:
-            return
-        for body in page.items:
-            self._put(kind, one, body)
-        if not page.items and not one.version:
-            self._put_absent(one, page.resource_version)
+        one = self._object(kind, name)
+        if one is not None:
+            for body in page.items:
+                self._put(kind, one, body)
+            if not page.items and not one.version:
+                self._put_absent(one, page.resource_version)
+        self._reads.pop((kind, name), None)
 
-    def sink(self, kind: Kind, scope: str) -> "ReferenceSink":
+    def read_failed(self, kind: Kind, name: ObjectName, error: Exception) -> None:
+        """Record that an object could not be read. The watches call :meth:`read_again` later."""
+        one = self._object(kind, name)
+        lasts = monotonic() - self._reads.get((kind, name), math.inf) > PATIENCE
+        if one is None or one.is_known or not (lasts or isinstance(error, ForbiddenError)):
+            return
+        problem = Missing(Cause.FORBIDDEN if isinstance(error, ForbiddenError) else Cause.UNAVAILABLE)
+        if one.problem != problem:
+            one.problem = problem
+            self._note(one.users)
+
+    def read_again(self, kind: Kind, name: ObjectName) -> None:
+        """Read an object once more, if it is still unknown."""
+        one = self._object(kind, name)
+        if one is not None and not one.is_known:
+            self._to_read[kind, name] = None
+            self._has_to_read.set()
+        else:
+            self._reads.pop((kind, name), None)
+
+    def sink(self, scope: WatchScope) -> "ReferenceSink":
         """The receiver of a list and watch."""
-        return ReferenceSink(self, kind, scope)
+        return ReferenceSink(self, scope)
 
     # For the sinks
 
-    def list_begins(self, kind: Kind, scope: str) -> None:
-        if (found := self._scope(kind, scope)) is not None:
+    def list_begins(self, scope: WatchScope) -> None:
+        if (found := self._scope(scope)) is not None:
             found.lists += 1
+            found.complete = False
             found.seen.clear()
 
-    def put_page(self, kind: Kind, scope: str, page: Page) -> None:
-        state, found = self._kinds.get(kind), self._scope(kind, scope)
+    def put_page(self, scope: WatchScope, page: Page) -> None:
+        state, found = self._kinds.get(scope.kind), self._scope(scope)
         if state is None or found is None:
             return
         if is_later(found.version, page.resource_version):
-            # The cluster was restored from a backup, so its versions have become lower.
+            # The cluster was restored from a backup, so its versions have become lower. Any version replaces a known one.
             for name, one in state.objects.items():
-                if self._scope_of(state, name) == scope:
-                    one.version = ""
+                if one.version and self._scope_of(state, name) == scope.namespace:
+                    one.version = "0"
         found.version = page.resource_version
         for body in page.items:
             name = _name_in(body)
             one = state.objects.get(name)
             if one is not None:
                 found.seen.add(name)
-                self._put(kind, one, body)
+                self._put(scope.kind, one, body)
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
-        state = self._kinds.get(kind)
-        one = state.objects.get(_name_in(body)) if state is not None else None
+        one = self._object(kind, _name_in(body))
         if one is not None:
             self._put(kind, one, body)
 
     def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
-        state = self._kinds.get(kind)
-        one = state.objects.get(_name_in(body)) if state is not None else None
-        version = _version_of(body)
+        one, version = self._object(kind, _name_in(body)), _version_of(body)
         if one is not None and not is_later(one.version, version):
             self._put_absent(one, version)
 
-    def listed(self, kind: Kind, scope: str) -> None:
-        state, found = self._kinds.get(kind), self._scope(kind, scope)
+    def listed(self, scope: WatchScope) -> None:
+        state, found = self._kinds.get(scope.kind), self._scope(scope)
         if state is None or found is None:
             return
-        if found.problem is not None:
-            found.problem = None
-            self._note_scope(state, scope)
+        found.complete = True
         for name, one in state.objects.items():
-            if self._scope_of(state, name) != scope:
+            if self._scope_of(state, name) != scope.namespace:
                 continue
             if name not in found.seen and one.lists_before < found.lists and not is_later(one.version, found.version):
                 self._put_absent(one, found.version)
             if not one.is_known:
-                self._read(kind, name)
+                self._read(scope.kind, name)
         found.seen.clear()
 
-    def failed(self, kind: Kind, scope: str, error: Exception) -> None:
-        state, found = self._kinds.get(kind), self._scope(kind, scope)
+    def watching(self, scope: WatchScope) -> None:
+        state, found = self._kinds.get(scope.kind), self._scope(scope)
+        if state is None or found is None or not found.complete:
+            return
+        found.since = math.inf
+        if found.problem is not None:
+            found.problem = None
+            self._note_scope(state, scope.namespace)
+
+    def failed(self, scope: WatchScope, error: Exception) -> None:
+        state, found = self._kinds.get(scope.kind), self._scope(scope)
         if state is None or found is None:
             return
-        if isinstance(error, ForbiddenError):
+        found.since = min(found.since, monotonic())
+        lasts = monotonic() - found.since > PATIENCE
+        if isinstance(error, ForbiddenError) and (lasts or found.problem is not None):
             problem = Missing(Cause.FORBIDDEN)
-        elif found.problem == _LOADING and monotonic() - found.since > PATIENCE:
+        elif found.problem == _LOADING and lasts:
             problem = Missing(Cause.UNAVAILABLE)
         else:
             return  # known values stay valid, and unknown values are still loading
         if found.problem != problem:
             found.problem = problem
-            self._note_scope(state, scope)
+            self._note_scope(state, scope.namespace)
 
     # Inside
 
-    def _scope(self, kind: Kind, scope: str) -> _Scope | None:
+    def _object(self, kind: Kind, name: ObjectName) -> _Object | None:
         state = self._kinds.get(kind)
-        return state.scopes.get(scope) if state is not None else None
+        return state.objects.get(name) if state is not None else None
+
+    def _scope(self, scope: WatchScope) -> _Scope | None:
+        """The state of a scope; None: it is not needed any more, or has begun again."""
+        state = self._kinds.get(scope.kind)
+        found = state.scopes.get(scope.namespace) if state is not None else None
+        return found if found is not None and found.number == scope.number else None
 
     def _scope_of(self, state: _KindState, name: ObjectName) -> str:
         """The namespace whose list has an object; empty: the list of all namespaces."""
@@ -370,7 +421,7 @@ class ReferenceCache:
         is_new = one is None
         if one is None:
             one = state.objects[name] = _Object(scope.lists if scope is not None else 0)
-        one.users = (*one.users, key)
+        one.users = with_user(one.users, key)
         if needed not in one.fields:
             one.fields = _shared((*one.fields, needed))
         if not _is_name(state, name):
@@ -378,9 +429,9 @@ class ReferenceCache:
         elif state.served is None or not self._may_read(state, name):
             pass
         elif scope is None:
-            state.scopes[self._scope_of(state, name)] = _Scope()
+            state.scopes[self._scope_of(state, name)] = _Scope(next(self._numbers))
             self.needs_changed.set()
-        elif scope.problem is None and not one.is_known:
+        elif (scope.complete or scope.problem is None) and not one.is_known:
             self._read(kind, name)
         if is_new and one.version:
             self._note([key])
@@ -390,11 +441,9 @@ class ReferenceCache:
         state = self._kinds[kind]
         name = _name_of(state, reference, key.namespace)
         one = state.objects[name]
-        users = list(one.users)
-        users.remove(key)
-        one.users = tuple(users)
-        if users:
-            if len(one.fields) > len(users):
+        one.users = without_user(one.users, key)
+        if one.users:
+            if len(one.fields) > len(one.users):
                 self._forget_unused_fields(state, name, kind)
             return
         del state.objects[name]
@@ -410,7 +459,7 @@ class ReferenceCache:
         one = state.objects[name]
         used = {
             _field_of(reference)
-            for key in one.users
+            for key in dict.fromkeys(one.users)
             for reference in self._references_of(key)
             if _kind_of(reference) == kind and _name_of(state, reference, key.namespace) == name
         }
@@ -427,7 +476,7 @@ class ReferenceCache:
         before = (one.exists, one.deleting, one.allowed, one.values)
         meta: Mapping[str, Any] = body["metadata"]
         annotations: Mapping[str, Any] = meta.get("annotations") or {}
-        one.version, one.exists = version, True
+        one.version, one.exists, one.problem = version, True, _LOADING
         one.deleting = bool(meta.get("deletionTimestamp"))
         one.allowed = allowed_referrers(str(annotations.get(ALLOW_REFERENCES_FROM) or ""))
         one.values = tuple([_value(kind, needed, body) for needed in one.fields])
@@ -439,10 +488,14 @@ class ReferenceCache:
         if one.exists or not one.version:
             self._note(one.users)
         one.version, one.exists, one.deleting, one.allowed, one.values = version, False, False, _NOBODY, ()
+        one.problem = _LOADING
 
     def _read(self, kind: Kind, name: ObjectName) -> None:
-        self._to_read[kind, name] = None
-        self._has_to_read.set()
+        """Read an object, unless it is being read."""
+        if (kind, name) not in self._reads:
+            self._reads[kind, name] = monotonic()
+            self._to_read[kind, name] = None
+            self._has_to_read.set()
 
     def _note_scope(self, state: _KindState, scope: str) -> None:
         for name, one in state.objects.items():
@@ -459,26 +512,29 @@ class ReferenceCache:
 class ReferenceSink:
     """The ``Sink`` of one reflector."""
 
-    def __init__(self, cache: ReferenceCache, kind: Kind, scope: str) -> None:
-        self._cache, self._kind, self._scope = cache, kind, scope
+    def __init__(self, cache: ReferenceCache, scope: WatchScope) -> None:
+        self._cache, self._scope = cache, scope
 
     def list_begins(self) -> None:
-        self._cache.list_begins(self._kind, self._scope)
+        self._cache.list_begins(self._scope)
 
     def put_page(self, page: Page) -> None:
-        self._cache.put_page(self._kind, self._scope, page)
+        self._cache.put_page(self._scope, page)
 
     def listed(self) -> None:
-        self._cache.listed(self._kind, self._scope)
+        self._cache.listed(self._scope)
+
+    def watching(self) -> None:
+        self._cache.watching(self._scope)
 
     def put(self, body: Mapping[str, Any]) -> None:
-        self._cache.put(self._kind, body)
+        self._cache.put(self._scope.kind, body)
 
     def delete(self, body: Mapping[str, Any]) -> None:
-        self._cache.delete(self._kind, body)
+        self._cache.delete(self._scope.kind, body)
 
     def failed(self, error: Exception) -> None:
-        self._cache.failed(self._kind, self._scope, error)
+        self._cache.failed(self._scope, error)
 
 
 @lru_cache(1_000)

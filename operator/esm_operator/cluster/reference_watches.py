@@ -7,7 +7,7 @@ not serve a kind, they repeat the discovery of this kind every few seconds. The 
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
 
 import aiohttp
@@ -16,7 +16,7 @@ from esm_operator import tasks
 from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind, ServedKind, discover
 from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.cluster.reference_cache import ObjectToRead, ReferenceCache
+from esm_operator.cluster.reference_cache import ObjectToRead, ReferenceCache, WatchScope
 from esm_operator.cluster.reflector import NotServedError, Reflector
 from esm_operator.cluster.transport import ApiError, ConflictError, GoneError, describe_failure
 from esm_operator.ratelimit import backoff
@@ -39,7 +39,7 @@ class ReferenceWatches:
     def __init__(self, kubernetes: KubernetesClient, cache: ReferenceCache) -> None:
         self._kubernetes = kubernetes
         self._cache = cache
-        self._reflectors: dict[tuple[Kind, ServedKind, str], asyncio.Task[None]] = {}
+        self._reflectors: dict[WatchScope, asyncio.Task[None]] = {}
         self._discovered = -UNSERVED_KINDS
         """Monotonic time of the last discovery, in seconds."""
         self._failures = FailureLog(logger, "The operator can read the objects that resources reference again")
@@ -71,15 +71,15 @@ class ReferenceWatches:
             return due - monotonic()
         found: Mapping[Kind, ServedKind | None] = {}
         try:
-            found = await discover(self._kubernetes, unserved)
-        except _FAILURES as error:
-            text = f"The operator cannot discover the kinds that resources reference. {describe_failure(error)}."
-            self._failures.failed(text, cause=(type(error), getattr(error, "status", 0)))
+            found = await discover(self._kubernetes, unserved, self._report_group)
+        except Exception as error:  # as in _reflect
+            self._report("The operator cannot discover the kinds that resources reference.", error)
         else:
             self._failures.succeeded()
         self._discovered = monotonic()
         for kind in unserved:
             if kind in found:
+                self._failures.succeeded(kind.api_version)
                 self._cache.put_served(kind, found[kind])
             else:
                 self._cache.discovery_failed(kind)
@@ -88,27 +88,27 @@ class ReferenceWatches:
     def _keep_reflectors(self) -> None:
         """Start the reflectors that are needed, and stop the others."""
         needed = set(self._cache.scopes())
-        self._reflectors = {one: task for one, task in self._reflectors.items() if not task.done()}
-        for one in needed - self._reflectors.keys():
-            kind, served, scope = one
-            logger.info("The operator watches %s, because resources reference it", served.path(scope))
-            self._reflectors[one] = tasks.start(self._reflect(kind, served, scope), f"watch of {served.path(scope)}")
-        for one in self._reflectors.keys() - needed:
-            _, served, scope = one
-            logger.info("The operator does not watch %s any more", served.path(scope))
-            self._reflectors.pop(one).cancel()
+        self._reflectors = {scope: task for scope, task in self._reflectors.items() if not task.done()}
+        for scope in needed - self._reflectors.keys():
+            logger.info("The operator watches %s, because resources reference it", scope.path)
+            self._reflectors[scope] = tasks.start(self._reflect(scope), f"watch of {scope.path}")
+        for scope in self._reflectors.keys() - needed:
+            logger.info("The operator does not watch %s any more", scope.path)
+            self._reflectors.pop(scope).cancel()
 
-    async def _reflect(self, kind: Kind, served: ServedKind, scope: str) -> None:
+    async def _reflect(self, scope: WatchScope) -> None:
         """List and watch until the API server does not serve the kind any more."""
-        reflector = Reflector(self._kubernetes, served.path(scope), self._cache.sink(kind, scope))
+        sink = self._cache.sink(scope)
+        reflector = Reflector(self._kubernetes, scope.path, sink)
         while True:
             try:
                 await reflector.run()
             except NotServedError:
-                self._cache.put_served(kind, None)
+                self._cache.put_served(scope.kind, None)
                 return
-            except Exception:  # an unexpected object must not end the process
-                logger.exception("The watch of %s failed unexpectedly; the operator retries", served.path(scope))
+            except Exception as error:  # an unexpected object must not end the process
+                logger.exception("The watch of %s failed unexpectedly; the operator retries", scope.path)
+                sink.failed(error)
                 await asyncio.sleep(_AFTER_A_BUG)
 
     async def _read_objects(self) -> None:
@@ -120,14 +120,23 @@ class ReferenceWatches:
         try:
             page = await self._kubernetes.list_object(one.path, one.name.name)
             self._cache.put_read(one.kind, one.name, page)
-        except _FAILURES as error:
-            text = f"The operator cannot read an object that a resource references. {describe_failure(error)}."
-            self._failures.failed(text, subject=one, cause=(type(error), getattr(error, "status", 0)))
         except Exception as error:  # as in _reflect
-            text = f"The operator failed on the object {one.name.name} at {one.path}."
-            self._failures.failed_unexpectedly(text, error, subject=one)
+            self._report(f"The operator cannot read the object {one.name.name} at {one.path}.", error, one)
+            self._cache.read_failed(one.kind, one.name, error)
         else:
             self._failures.succeeded(one)
             return
         delay = backoff.jittered(_AFTER_A_FAILURE)
         asyncio.get_running_loop().call_later(delay, self._cache.read_again, one.kind, one.name)
+
+    def _report_group(self, group_version: str, error: Exception) -> None:
+        text = f"The operator cannot discover the kinds of {group_version}, which resources reference."
+        self._report(text, error, group_version)
+
+    def _report(self, text: str, error: Exception, subject: Hashable = "") -> None:
+        """Log a failure. The text is a sentence about what failed."""
+        if isinstance(error, _FAILURES):
+            text = f"{text} {describe_failure(error)}."
+            self._failures.failed(text, subject=subject, cause=(type(error), getattr(error, "status", 0)))
+        else:
+            self._failures.failed_unexpectedly(text, error, subject=subject)

@@ -8,6 +8,7 @@ reflector lists all objects again.
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -55,6 +56,10 @@ class Sink(Protocol):
         """The list is complete. Objects that it does not contain do not exist in its version."""
         ...
 
+    def watching(self) -> None:
+        """The API server has begun a watch from the version of the list, or from a later one."""
+        ...
+
     def put(self, body: Mapping[str, Any]) -> None:
         """An object was created or changed."""
         ...
@@ -81,13 +86,15 @@ class Reflector:
         self._sink = sink
         self._version = ""
         """The version from which to watch; empty: list first."""
+        self._watching_since = math.inf
+        """Monotonic time at which the present watch began, in seconds."""
         self._failures = FailureLog(logger, f"The operator can watch {path} again")
 
     async def run(self) -> None:
         """List and watch until cancelled. Raises NotServedError."""
         failures = 0
         while True:
-            began = monotonic()
+            self._watching_since = math.inf
             try:
                 if not self._version:
                     await self._list()
@@ -96,7 +103,7 @@ class Reflector:
                 if is_unserved(error):
                     raise NotServedError from None
                 self._handle(error)
-            failures = 0 if monotonic() - began >= _LASTING else failures + 1
+            failures = 0 if monotonic() - self._watching_since >= _LASTING else failures + 1
             await asyncio.sleep(backoff.jittered(backoff.exponential(failures, FIRST_PAUSE, LONGEST_PAUSE)))
 
     def _handle(self, error: Exception) -> None:
@@ -122,12 +129,11 @@ class Reflector:
             raise ApiError(f"GET {self._path} was not answered with a list")
         self._version = version
         self._sink.listed()
-        self._failures.succeeded()
 
     async def _watch(self) -> None:
         """Watch until the API server ends the watch."""
         seconds = random.uniform(SHORTEST_WATCH, LONGEST_WATCH)
-        async with aclosing(self._kubernetes.watch(self._path, self._version, seconds)) as events:
+        async with aclosing(self._kubernetes.watch(self._path, self._version, seconds, self._begin)) as events:
             async for event in events:
                 self._failures.succeeded()
                 body: Mapping[str, Any] = event.get("object") or {}
@@ -143,3 +149,7 @@ class Reflector:
                         logger.debug("The watch of %s brought an event of the unknown type %s", self._path, kind)
                         continue
                 self._version = str(meta.get("resourceVersion") or "") or self._version
+
+    def _begin(self) -> None:
+        self._watching_since = monotonic()
+        self._sink.watching()

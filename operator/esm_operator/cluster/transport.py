@@ -8,7 +8,7 @@ import asyncio
 import copy
 import logging
 import re
-from collections.abc import AsyncGenerator, Hashable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -21,6 +21,7 @@ from esm_operator.adapters.aiohttp_hooks import MOST_OF_OBJECT, MOST_OF_PAGE, To
 from esm_operator.adapters.kubernetes_client import send
 from esm_operator.api.foreign_text import ANSWER, shown
 from esm_operator.api.frozen_json import is_object, parsed
+from esm_operator.api.nested_json import without_deep_parts
 from esm_operator.clock import monotonic
 from esm_operator.fence import MARGIN, Fence
 from esm_operator.metrics import counters
@@ -47,6 +48,9 @@ _LONGEST_LEASE = 30.0
 LONGEST_SILENCE = 150.0
 #: Attempts at a request that the API server is too busy for; the shortest and longest pause between two, in seconds.
 _ATTEMPTS, _SHORTEST_PAUSE, _LONGEST_PAUSE = 5, 0.5, 4.0
+#: Bytes of an answer whose deep parts are cut off. It can take a third of a second for each million, in which the lease
+#: is not renewed. An object of etcd is smaller.
+_MOST_TO_CUT = 4_000_000
 #: The API server counts as slow if so few requests may be in flight.
 _FEW = 2
 #: Seconds by which the lease outlasts the longest time-out of a write, because the time to send it passes too.
@@ -220,8 +224,12 @@ class Transport:
             await asyncio.sleep(backoff.exponential(failures, _SHORTEST_PAUSE, _LONGEST_PAUSE))
         raise AssertionError("the last attempt returns or raises")
 
-    async def watch(self, path: str, query: Mapping[str, str], seconds: float) -> AsyncGenerator[dict[str, Any]]:
+    async def watch(
+        self, path: str, query: Mapping[str, str], seconds: float, begun: Callable[[], object]
+    ) -> AsyncGenerator[dict[str, Any]]:
         """Watch a kind, and yield the events. The API server ends the watch after this number of seconds.
+
+        ``begun`` is called when the API server has accepted the watch. The first event can come much later.
 
         The watch also ends after a long time without events and bookmarks. Only the start of a watch is limited like
         other requests. No other request waits until the watch ends.
@@ -239,6 +247,7 @@ class Transport:
             if response.status >= 400:
                 answer = _decoded(await read(response, MOST_OF_OBJECT))
                 raise _refusal("GET", path, response.status, answer, str(response.reason))
+            begun()
             async with aclosing(lines(response, MOST_OF_OBJECT)) as events:
                 while (line := await _next_line(events)) is not None:
                     event = _decoded(line)
@@ -386,9 +395,20 @@ def _group(request: _Request) -> Hashable:
 
 
 def _decoded(data: bytes) -> dict[str, Any] | None:
-    """The object in an answer; None: it is not one, but the plain text of a proxy or of a busy API server."""
+    """The object in an answer; None: it is not one, but the plain text of a proxy or of a busy API server.
+
+    If Python cannot read the answer, because it is nested too deeply, the object lacks its deep parts.
+
+    Raises:
+        TooLargeAnswerError: the deep parts cannot be cut off soon. A list is then requested in smaller pages.
+    """
     try:
-        answer = parsed(data or b"{}")
+        try:
+            answer = parsed(data or b"{}")
+        except RecursionError:
+            if len(data) > _MOST_TO_CUT:
+                raise TooLargeAnswerError("the answer is nested too deeply") from None
+            answer = parsed(without_deep_parts(data))
     except ValueError:
         return None
     return answer if is_object(answer) else None
