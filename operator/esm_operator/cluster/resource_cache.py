@@ -4,8 +4,8 @@ These arrive out of order. The answer to a write may come before the watch event
 only newer versions. ``operator.py`` adds lists and watch events. The reconciler reads the cache, and adds the answers
 of the API server to its own requests.
 
-A cached resource has its effective spec, with the values of its references. :meth:`ResourceCache.parse` makes it from
-an object of the API server, and :meth:`ResourceCache.resolve_again` when a value may have changed.
+A cached resource always has its effective spec, with the values of its references: the cache resolves each resource
+that it takes. :meth:`ResourceCache.resolve_again` is called when a value may have changed.
 """
 
 from bisect import bisect_left, insort
@@ -81,6 +81,12 @@ class ResourceCache:
     def parse(self, body: Mapping[str, Any]) -> Resource:
         """A resource from an object of the API server, with the values of its references. It is not kept."""
         return resolve(parse(body), self.references)
+
+    def record(self, body: Mapping[str, Any]) -> Resource:
+        """Take the answer of the API server to a write of the operator. Returns it as a resource."""
+        resource = self.parse(body)
+        self.update_if_present(resource)
+        return resource
 
     def get_if_as_new(self, body: Mapping[str, Any]) -> Resource | None:
         """The cached resource of an object of the API server, if the cache has this version or a later one.
@@ -189,7 +195,7 @@ class ResourceCache:
         successor = self._successors.pop(key, None)
         self.references.register(key, _references(old), ())
         if successor is not None:
-            self.put(resolve(successor, self.references))
+            self.put(successor)
         return True
 
     def older_claimant(self, resource: Resource, uuids: Iterable[str], may_adopt: Callable[[Resource], bool]) -> str:
@@ -272,6 +278,11 @@ class ResourceCache:
         return [key for uuid in uuids for key in sorted(self._keys_of.get(uuid, ()))]
 
     def _take(self, resource: Resource, old: Resource | None) -> Resource | None:
+        """Take a resource with the present values of its references, whatever values it has. Returns the old one.
+
+        Without the values, a plan would reset fields or replace the mapping.
+        """
+        resource = resolve(resource, self.references)
         self._resources[resource.key] = resource
         if not resource.removed:
             self._removed.pop(resource.key, None)

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.fields import BY_PATH
 from esm_operator.api.recorded_status import Applied, Kept
-from esm_operator.api.resource import Intent, Key, Resource, parse
+from esm_operator.api.resource import Intent, Key, Resource
 from esm_operator.api.values import Canonical
 from esm_operator.aws import errors, requests
 from esm_operator.clock import monotonic, timestamp
@@ -149,7 +149,7 @@ class Executor:
                 return
             context.state.intent_known = True
             intent = intent_of(context.desired, context.connected.client.account, context.target.target.region)
-        context.resource = self.status_writer.record(await self.kubernetes.add_finalizer(context.resource, intent))
+        context.resource = self.cache.record(await self.kubernetes.add_finalizer(context.resource, intent))
 
     async def _create(self, context: ReconcileContext, action: actions.Create) -> Result | None:
         desired = context.desired
@@ -216,7 +216,7 @@ class Executor:
         if not marker:
             return
         status = replace(context.resource.status, creating=marker)
-        context.resource = self.status_writer.record(await self.kubernetes.set_status(context.resource, status))
+        context.resource = self.cache.record(await self.kubernetes.set_status(context.resource, status))
         context.creating = marker
         context.state.create_marker = marker
         context.state.record_create()
@@ -530,8 +530,8 @@ class Executor:
         if self.states.of(resource.key).removal_confirmed:
             return True
         try:
-            current = parse(await self.kubernetes.read(resource.key))
-            if current.uid == resource.uid:
+            current = await self.kubernetes.read(resource.key)
+            if current["metadata"]["uid"] == resource.uid:
                 return False
         except GoneError:
             pass

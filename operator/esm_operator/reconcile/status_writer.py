@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from esm_operator.api.annotations import explain
 from esm_operator.api.reasons import ProcessingReason
@@ -88,7 +88,7 @@ class StatusWriter:
         if context is not None and context.target.target.owner_tags:
             rendered = render(mapping=report, tags_late=context.connected.account_region.tags_one_by_one)
         self._warn(resource, shown)
-        written = self.record(await self.kubernetes.set_status(resource, rendered))
+        written = self.cache.record(await self.kubernetes.set_status(resource, rendered))
         if context is not None:
             context.state.shows_result = False
         self._record_processing(resource, rendered, outcome)
@@ -163,12 +163,6 @@ class StatusWriter:
             return False
         self.states.result_changes.add(resource.key)
         return True
-
-    def record(self, body: Mapping[str, Any]) -> Resource:
-        """Keep the answer of the API server to a write of the operator in the cache."""
-        resource = self.cache.parse(body)
-        self.cache.update_if_present(resource)
-        return resource
 
     def _lacking_for(self, resource: Resource, outcome: Outcome) -> float:
         """Seconds since AWS first refused the resource because of a missing permission; 0: it does not."""
