@@ -145,6 +145,16 @@ def test_a_config_map_of_somebody_else_is_not_changed(script: Script) -> None:
     assert script.reason() == "Enabled"
 
 
+def test_a_forged_name_in_the_status_is_not_requested(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    script.cluster.edit(ONE, {"status": {"outputs": {"configMapName": "../secrets/x"}}})
+    script.edit(batchSize=7)
+    script.calmly(60)
+    assert not [line for line in script.world.history if "secrets" in line]
+    assert "outputs" not in script.status()
+
+
 @pytest.mark.parametrize("marks", ["label", "owner"])
 def test_one_mark_of_the_resource_is_not_enough(script: Script, marks: str) -> None:
     script.apply(**OUTPUTS)
