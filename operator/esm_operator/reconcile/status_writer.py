@@ -1,6 +1,7 @@
 """The status writer: writes the status of a resource if it differs, and records the Events of the change.
 
-A status that differs only in a last processing result without a problem, or in observed fields, is written later, when
+A status that differs only in a last processing result without a problem, in observed fields, or in the values that
+``ignoreChanges`` leaves to others, is written later, when
 :attr:`.ResourceStates.result_changes` releases the resource. A write for another reason shows the newest values, and
 whether the operator notices changed tags late.
 """
@@ -156,10 +157,15 @@ class StatusWriter:
         report: MappingReport,
         render: Callable[..., MappingStatus],
     ) -> bool:
-        """Whether only observed fields or a last processing result without a problem differ. They have their turn."""
+        """Whether only observed fields or a last processing result without a problem differ. They have their turn.
+
+        The record of ignored values has its turn too. It is written before the mapping is deleted to be replaced.
+        """
         if context.state.shows_result:
             return False
-        if not _is_written(resource, render(mapping=_without_slow_changes(report, resource.status.report))):
+        recorded = resource.status
+        applied = replace(context.record.applied, ignored=recorded.applied.ignored)
+        if not _is_written(resource, render(mapping=_without_slow_changes(report, recorded.report), applied=applied)):
             return False
         self.states.result_changes.add(resource.key)
         return True
@@ -210,10 +216,10 @@ class StatusWriter:
 
     def _record_references(self, resource: Resource, rendered: MappingStatus) -> None:
         """Record an Event for each reference whose value differs from the one that the status has shown."""
-        before = {one.reference.path: one for one in resource.status.references}
+        before = resource.status.references
         for one in rendered.references:
-            old = before.get(one.reference.path)
-            if old is not None and old.value != one.value and old.reference.same_value_as(one.reference):
+            old = next((old for old in before if old.reference.same_value_as(one.reference)), None)
+            if old is not None and old.value != one.value:
                 text = message(
                     "ReferenceChanged", field=one.reference.path, object=one.reference, old=old.value, new=one.value
                 )
