@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from esm_operator import tasks
 from esm_operator.api.resource import Key, Resource, is_same_work
+from esm_operator.api.spec import FormerOwner
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import REASONS
@@ -198,14 +199,14 @@ class Term:
         if target is not None:
             self._targets.retry(target)
         self._controller.enqueue([resource.key], _priority(resource, old), immediately=edited)
-        self._reconcile_predecessors({resource.takes_over_from, old.takes_over_from if old is not None else ""})
+        self._reconcile_predecessors({resource.takes_over_from, old.takes_over_from if old is not None else None})
         if resource.uuid and old is not None and old.consents_to != resource.consents_to:
             self.mappings_changed(self._states.of(resource.key).place, [resource.uuid])
 
-    def _reconcile_predecessors(self, names: Collection[str]) -> None:
+    def _reconcile_predecessors(self, names: Collection[FormerOwner | None]) -> None:
         """Reconcile resources that others name in ``takeOverFrom`` if their deletion waits for these others."""
-        for name in {name.removeprefix(f"{self._settings.cluster_name}/") for name in names} - {""}:
-            former = self._cache.get(Key(*name.partition("/")[::2]))
+        for name in names:
+            former = self._cache.named(name, self._settings.cluster_name)
             if former is not None and former.deleting:
                 self._controller.enqueue([former.key], QueuePriority.EDIT)
 

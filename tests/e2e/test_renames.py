@@ -68,3 +68,15 @@ def test_the_mapping_is_deleted_when_the_new_resource_is_deleted_too(bed: Bed) -
     bed.wait_gone("new")
     bed.wait_gone("old")
     assert not bed.mappings()
+
+
+def test_a_rename_in_a_namespace_with_the_name_of_the_cluster_keeps_the_mapping(bed: Bed) -> None:
+    """As in the namespace ``default`` with the default ``--cluster-name``. The edit needs the UUID of the mapping."""
+    bed.operator(f"--cluster-name={bed.namespace}")
+    apply_all(bed, orders("old"))
+    uuid = bed.wait_ready("old")["status"]["uuid"]
+    apply_all(bed, orders("new", former=f"{bed.namespace}/old", functionName="returns"))
+    bed.wait_gone("old")
+    assert bed.wait_ready("new")["status"]["uuid"] == uuid
+    assert [one["UUID"] for one in bed.mappings()] == [uuid]
+    eventually(lambda: "HandedOver" in bed.events("old") and "Adopted" in bed.events("new"), "Events on both sides")

@@ -364,8 +364,8 @@ GUARDS = (
         name="ignored-values-before-deletion",
         harm="A kill after the deletion of a mapping that is replaced loses the values that others have set.",
         file="reconcile/executor.py",
-        text="and not action.successor and await self._record_ignored_first(context)",
-        without="and False",
+        text="if delay is None and await self._record_ignored_first(context):",
+        without="if False:",
         tests=model("ignored_changes", "values_that_others_set_just_before_a_replacement_are_taken_over"),
     ),
     Guard(

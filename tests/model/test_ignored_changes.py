@@ -404,3 +404,19 @@ def test_after_an_upgrade_enabled_false_that_is_removed_is_reset(script: Script)
     script.world.start()
     script.calmly(2 * SWEEP_INTERVAL)
     assert script.mapping().enabled
+
+
+def test_values_that_others_change_all_the_time_are_written_in_their_turn(script: Script) -> None:
+    """An autoscaler may change them between any two sweeps."""
+    script.apply(**LEFT)
+    script.begin()
+    one = script.mapping()
+    before = len(writes(script))
+    for size in range(10, 22):
+        with replaced(script.world.clock):
+            script.aws.update_event_source_mapping(UUID=one.uuid, BatchSize=size)
+            script.aws.end_transition(one)
+        script.calmly(SWEEP_INTERVAL)
+    assert len(writes(script)) - before <= 8, "at most one in 10 minutes"
+    script.calmly(700)
+    assert script.status()["applied"]["ignored"]["batchSize"] == "21"

@@ -75,7 +75,12 @@ def finalizers(script: Script) -> list[str]:
 
 def delete_config(script: Script) -> None:
     """Delete the ProviderConfig, and report it to the operator as the watch does."""
-    script.cluster.request("PATCH", f"{CONFIGS}/shop", {"metadata": DELETED})
+    patch_config(script, metadata=DELETED)
+
+
+def patch_config(script: Script, **parts: Any) -> None:
+    """Change the ProviderConfig, and report it to the operator as the watch does."""
+    script.cluster.request("PATCH", f"{CONFIGS}/shop", parts)
     process = script.world.process
     assert process is not None
     assert process.operator is not None

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from esm_operator.reconcile.outputs import AUDIT, LABEL
+from tests.model.aws import QUEUE, STREAM
 from tests.model.calls import Call
+from tests.model.objects import FUNCTION_REF, SOURCE_REF
 from tests.model.script import ONE, SQS, TWO, Script
 from tests.model.world import SWEEP_INTERVAL
 
@@ -143,6 +145,16 @@ def test_a_config_map_of_somebody_else_is_not_changed(script: Script) -> None:
     assert script.reason() == "Enabled"
 
 
+def test_a_forged_name_in_the_status_is_not_requested(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    script.cluster.edit(ONE, {"status": {"outputs": {"configMapName": "../secrets/x"}}})
+    script.edit(batchSize=7)
+    script.calmly(60)
+    assert not [line for line in script.world.history if "secrets" in line]
+    assert "outputs" not in script.status()
+
+
 @pytest.mark.parametrize("marks", ["label", "owner"])
 def test_one_mark_of_the_resource_is_not_enough(script: Script, marks: str) -> None:
     script.apply(**OUTPUTS)
@@ -211,6 +223,43 @@ def test_a_missing_right_is_reported_and_heals(script: Script) -> None:
     script.calmly(HEALED)
     assert data(script) == expected(script)
     assert script.reason() == "Enabled"
+
+
+@pytest.mark.parametrize("fate", ["taken", "failed"])
+@pytest.mark.parametrize(
+    "refers",
+    [
+        pytest.param({"functionRef": FUNCTION_REF, "eventSourceARN": QUEUE}, id="function"),
+        pytest.param(
+            {"functionName": "orders", "eventSourceRef": SOURCE_REF, "startingPosition": "LATEST"}, id="source"
+        ),
+    ],
+)
+def test_a_config_map_that_is_not_written_leaves_the_mapping_of_references(
+    script: Script, refers: dict[str, Any], fate: str
+) -> None:
+    """The status with the name of the ConfigMap is written before. The answer has the spec without the values."""
+    script.set_names()
+    script.set_source(STREAM)
+    script.apply(**refers, replacePolicy="Recreate", batchSize=7)
+    script.begin()
+    before = script.mapping().answer()
+    script.edit(outputs={"configMapName": "out"})
+    post = script.until(of_map("POST"))
+    if fate == "taken":
+        theirs = foreign(script)
+        script.world.decide(post, "well")
+        script.calmly(60)
+        assert config_map(script) == theirs
+        assert script.reason() == "OutputsConflict"
+        assert script.mapping().answer() == before, "nothing changes in AWS"
+        del script.cluster.others[f"{MAPS}/out"]
+    else:
+        script.world.decide(post, "failed")
+    script.calmly(HEALED)
+    assert script.mapping().answer() == before, "nothing changes in AWS"
+    assert script.reason() == "Enabled"
+    script.converge()
 
 
 def test_a_deleted_resource_writes_no_config_map(script: Script) -> None:

@@ -4,6 +4,7 @@ At the end, AWS has one mapping with the present values, and the status shows th
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.model.objects import (
     with_arn,
 )
 from tests.model.script import ONE, Script, a_script, answer_all_but
+from tests.model.test_moved_targets import configure, patch_config
 from tests.model.test_without_tags import PromisesWithoutTags
 
 #: The function can be changed by an Update.
@@ -201,6 +203,28 @@ def test_an_object_is_deleted_during_a_replacement(
     set_new(script)
     script.converge()
     assert has(script) == new
+
+
+@pytest.mark.parametrize("first", ["the value", "the failure"])
+def test_an_invalid_value_deletes_no_mapping_when_another_failure_ends(script: Script, first: str) -> None:
+    """Each status records the values, also that of a failure that hides whether they are valid."""
+    configure(script)
+    script.apply(**BY_TOPIC, providerConfigRef={"name": "shop"})
+    script.begin()
+    before = script.mapping().answer()
+    steps = [
+        partial(script.set_names, topic="not a topic!!"),
+        partial(patch_config, script, spec={"allowedFunctions": ["others-*"]}),
+    ]
+    for step in steps if first == "the value" else reversed(steps):
+        step()
+        script.calmly(60)
+    assert script.reason() == "NotAllowed"
+    assert script.status()["references"][0]["value"] == "not a topic!!"
+    patch_config(script, spec={"allowedFunctions": None})
+    script.calmly(60)
+    assert script.reason() == "InvalidSpec"
+    assert script.mapping().answer() == before
 
 
 # Restarts

@@ -31,6 +31,34 @@ def resource(version: str = "1", uid: str = "uid-1", uuid: str = "") -> Resource
     return parse(body(version, uid, uuid))
 
 
+@pytest.mark.parametrize("way", ["put", "update_if_present", "keep_removed", "successor"])
+def test_each_resource_that_is_taken_has_the_values_of_its_references(way: str) -> None:
+    """Without them, a plan would reset fields or replace the mapping."""
+    queue = {"apiVersion": "sqs.services.k8s.aws/v1alpha1", "kind": "Queue", "name": "orders"}
+    arn, cache = "arn:aws:sqs:eu-west-1:123456789012:orders", ResourceCache()
+    refers = {
+        "spec": {"functionName": "orders", "eventSourceRef": queue},
+        "status": {"references": [{"field": "eventSourceRef", **queue, "value": arn}]},
+    }
+    plain = parse(body("2", uid="uid-2") | refers)
+    assert "eventSourceARN" not in plain.packed_spec
+    if way == "put":
+        cache.put(plain)
+    elif way == "update_if_present":
+        cache.put(resource())
+        cache.update_if_present(plain)
+    elif way == "keep_removed":
+        cache.keep_removed(plain)
+    else:
+        cache.keep_removed(resource())
+        cache.put(plain)
+        cache.forget(KEY)
+    taken = cache.get(KEY)
+    assert taken is not None
+    assert taken.uid == plain.uid
+    assert taken.packed_spec["eventSourceARN"] == arn
+
+
 def test_an_object_is_read() -> None:
     read = parse(
         body(

@@ -63,6 +63,19 @@ def test_an_heir_in_another_namespace_needs_consent() -> None:
     assert heir(other, annotations={ALLOW_TAKEOVER_BY: "bank/other"}) == ""
 
 
+@pytest.mark.parametrize("named", ["shop/old", "shop/shop/old"])
+def test_a_namespace_may_have_the_name_of_the_cluster(named: str) -> None:
+    """The namespace ``default`` and the default of ``--cluster-name`` are such names."""
+    cache = ResourceCache()
+    former, new = resource("old", uuid=UUID), taker(takeOverFrom=named)
+    cache.put(former)
+    cache.put(new)
+    assert cache.heir_of(former, "shop") == "shop/new"
+    assert cache.predecessor(new, "shop") == former
+    assert new.spec.adoption.takes_over_from("shop", "shop/shop/old")
+    assert not new.spec.adoption.takes_over_from("shop", "shop/old")
+
+
 def test_the_oldest_of_several_heirs_counts() -> None:
     older = resource("z", created="2026-01-01T00:00:00Z", spec={"adoption": TAKE_OVER})
     younger = resource("a", created="2026-02-01T00:00:00Z", spec={"adoption": TAKE_OVER})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.recorded_status import Condition, MappingStatus
+from esm_operator.api.recorded_status import Condition, MappingStatus, OutputsRecord
 from esm_operator.api.resource import FINALIZER, GROUP, VERSION, Intent, Key, parse
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, config_object
 from esm_operator.cluster.kubernetes import KubernetesClient
@@ -108,3 +108,26 @@ async def test_finalizers_of_others_are_kept(kubernetes: KubernetesClient, scene
     assert prepared.finalizers == ("example.com/other", FINALIZER)
     await kubernetes.remove_finalizer(prepared)
     assert scene.cluster.mappings[KEY]["metadata"]["finalizers"] == ["example.com/other"]
+
+
+@pytest.mark.parametrize("name", ["../secrets/x", "a/../../secrets/x", "x?a=b", "x#a", "%2e%2e/x"])
+async def test_a_name_is_one_segment_of_a_path(kubernetes: KubernetesClient, scene: Scene, name: str) -> None:
+    """The status records names, and its writers may forge them."""
+    with pytest.raises(GoneError):
+        await kubernetes.read_config_map("shop", name)
+    assert scene.asked == [f"GET /api/v1/namespaces/shop/configmaps/{name}"]
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+async def test_a_name_that_no_object_can_have_is_not_requested(
+    kubernetes: KubernetesClient, scene: Scene, name: str
+) -> None:
+    with pytest.raises(ValueError, match="is not the name of an object"):
+        await kubernetes.read_config_map("shop", name)
+    assert scene.asked == []
+
+
+@pytest.mark.parametrize("name", ["../secrets/x", "..", "a/b", "a?b", "A", "a" * 254, "a\n"])
+def test_the_status_records_only_names_of_config_maps(name: str) -> None:
+    assert OutputsRecord.parse({"configMapName": name, "message": "m"}) == OutputsRecord("", "m")
+    assert OutputsRecord.parse({"configMapName": "orders.v1"}).config_map_name == "orders.v1"

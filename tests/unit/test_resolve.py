@@ -256,10 +256,19 @@ def test_the_rules_that_need_the_values_are_checked_when_the_values_are_known(va
     assert (f'The values of references are spec.eventSourceRef "{value}".' in text) == bool(words)
 
 
-def test_a_spec_that_was_sent_to_aws_is_not_checked_again() -> None:
+def test_the_values_of_a_mapping_in_sync_are_not_checked_again() -> None:
     """The check takes milliseconds, and a restarted operator reads ten thousand resources."""
     one = resolved(resource({**RECORDED, "value": "orders"}), eventSourceRef="orders")
     assert problems(one)
-    sent = replace(one, uuid="1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9")
-    assert problems(sent) == ""
-    assert problems(replace(sent, status_is_current=False)), "an edit is checked"
+    in_sync = replace(one, conditions={"Ready": "True", "Synced": "True"})
+    assert problems(in_sync) == ""
+    assert problems(replace(in_sync, status_is_current=False)), "an edit is checked"
+
+
+@pytest.mark.parametrize("synced", ["False", "Unknown", ""])
+def test_values_are_checked_until_the_mapping_has_them(synced: str) -> None:
+    """A status records the values also if another problem hides that they are invalid, such as a failed connection."""
+    one = resolved(resource({**RECORDED, "value": "orders"}), eventSourceRef="orders")
+    sent = replace(one, uuid="1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9", conditions={"Ready": "False", "Synced": synced})
+    assert sent.status_is_current
+    assert problems(sent)

@@ -124,6 +124,8 @@ TARGETS_PER_NAMESPACE, MAX_TARGETS = 20, 100
 MAX_MAPPINGS = 50_000
 #: The URL of an endpoint. Messages and statuses show it, so it has no user, password, query and fragment.
 ENDPOINT_PATTERN = r"^https?://([a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[a-zA-Z0-9._~%:+,=-]*)*$"
+CONFIG_MAP_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+LONGEST_CONFIG_MAP_NAME = 253
 UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 
@@ -234,8 +236,8 @@ TEXTS: tuple[Text, ...] = (
     Text("adoption.uuid", UUID_PATTERN, 36, "the UUID of a mapping, as `aws lambda` prints it"),
     Text(
         "outputs.configMapName",
-        "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-        253,
+        CONFIG_MAP_PATTERN,
+        LONGEST_CONFIG_MAP_NAME,
         "the name of a ConfigMap such as orders-mapping, with lower-case letters, digits, '-' and '.', and a letter or "
         "digit before and after each '.'",
     ),

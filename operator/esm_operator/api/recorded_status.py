@@ -1,5 +1,6 @@
 """The status of an EventSourceMapping as frozen dataclasses: read from JSON and written as JSON in this module only."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -9,9 +10,11 @@ from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explained
 from esm_operator.api.fields import STATUS_MEMBERS
 from esm_operator.api.foreign_text import ANSWER, shown
 from esm_operator.api.frozen_json import is_object, rfc3339
+from esm_operator.api.limits import CONFIG_MAP_PATTERN, LONGEST_CONFIG_MAP_NAME
 from esm_operator.api.references import ResolvedReference
 from esm_operator.api.sources import parse_arn
 
+_CONFIG_MAP = re.compile(CONFIG_MAP_PATTERN)
 #: The members of a condition, and the values that stand for their absence.
 _CONDITION: Mapping[str, Any] = {
     "type": "",
@@ -211,8 +214,10 @@ class OutputsRecord:
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "OutputsRecord":
-        """From ``status.outputs``."""
-        return cls(str(raw.get("configMapName") or ""), str(raw.get("message") or ""))
+        """From ``status.outputs``. Only the name of a ConfigMap counts, because it is a part of the URL of requests."""
+        name = str(raw.get("configMapName") or "")
+        is_name = len(name) <= LONGEST_CONFIG_MAP_NAME and _CONFIG_MAP.fullmatch(name)
+        return cls(name if is_name else "", str(raw.get("message") or ""))
 
     def render(self) -> dict[str, Any] | None:
         """As ``status.outputs``; None: there is none."""

@@ -22,10 +22,10 @@ from esm_operator.api.annotations import (
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, at_hand
 from esm_operator.api.limits import REGION_PATTERN, UUID_PATTERN
 from esm_operator.api.metric_labels import MetricLabels, metric_labels
-from esm_operator.api.recorded_status import MappingStatus, parse_conditions
+from esm_operator.api.recorded_status import MappingStatus, OutputsRecord, parse_conditions
 from esm_operator.api.references import ReferenceProblem, ResolvedReference, has_references, resolved_references
 from esm_operator.api.sources import Arn, parse_arn
-from esm_operator.api.spec import MappingSpec, RequestedTarget
+from esm_operator.api.spec import FormerOwner, MappingSpec, RequestedTarget
 
 GROUP = "lambda.esm-operator.io"
 VERSION = "v1"
@@ -168,8 +168,8 @@ class Resource:
     metric_labels: MetricLabels
     may_adopt: bool
     """Whether the spec allows it to adopt a mapping that exists already."""
-    takes_over_from: str
-    """``spec.adoption.takeOverFrom``; empty: not set."""
+    takes_over_from: FormerOwner | None
+    """The resource that ``spec.adoption.takeOverFrom`` names; None: not set."""
     packed_spec: FrozenJSON
     """The effective spec, in which the values of references are filled in. See ``planning/references.py``."""
     packed_status: FrozenJSON
@@ -261,7 +261,6 @@ def parse(body: Mapping[str, Any]) -> Resource:
     finalizers: Iterable[str] = meta.get("finalizers") or ()
     raw_spec: Mapping[str, Any] = body.get("spec") or {}
     status: Mapping[str, Any] = body.get("status") or {}
-    outputs: Mapping[str, Any] = status.get("outputs") or {}
     spec = MappingSpec.parse(raw_spec)
     uuid = str(status.get("uuid") or "")
     key = Key(sys.intern(str(meta.get("namespace", ""))), str(meta["name"]))
@@ -291,11 +290,11 @@ def parse(body: Mapping[str, Any]) -> Resource:
             spec.source, str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
         ),
         may_adopt=spec.adoption.allowed and not spec.observe_only,
-        takes_over_from=sys.intern(spec.adoption.take_over_from),
+        takes_over_from=FormerOwner.parse(spec.adoption.take_over_from),
         packed_spec=FrozenJSON(raw_spec),
         packed_status=FrozenJSON(status),
         config_map=spec.config_map,
-        recorded_config_map=str(outputs.get("configMapName") or ""),
+        recorded_config_map=OutputsRecord.parse(status.get("outputs") or {}).config_map_name,
         made_through=sys.intern(str(status.get("providerConfig") or "")),
         has_references=has_references(raw_spec),
     )

@@ -39,6 +39,28 @@ class RequestedTarget(NamedTuple):
     config: str = ""
 
 
+class FormerOwner(NamedTuple):
+    """The resource that ``takeOverFrom`` names, as NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME.
+
+    A namespace may have the name of a cluster, so only the number of parts shows whether the first is a cluster.
+    """
+
+    cluster: str
+    """Empty: the cluster of the operator."""
+    namespace: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "FormerOwner | None":
+        """None: the text is empty or names no resource."""
+        parts = text.split("/")
+        return cls(*["", *parts][-3:]) if len(parts) in (2, 3) else None
+
+    def is_in(self, cluster: str) -> bool:
+        """Whether the resource is in a cluster, which is the operator's own."""
+        return self.cluster in ("", cluster)
+
+
 @dataclass(frozen=True, slots=True)
 class Adoption:
     """``spec.adoption``."""
@@ -60,7 +82,8 @@ class Adoption:
             cluster: the operator's ``cluster_name``, which ``takeOverFrom`` may leave out.
             owner: the owner as CLUSTER/NAMESPACE/NAME.
         """
-        return bool(self.take_over_from) and owner in (self.take_over_from, f"{cluster}/{self.take_over_from}")
+        named = FormerOwner.parse(self.take_over_from)
+        return named is not None and owner == f"{named.cluster or cluster}/{named.namespace}/{named.name}"
 
 
 @dataclass(frozen=True)

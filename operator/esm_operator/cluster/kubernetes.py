@@ -8,6 +8,7 @@ connection is made, and again when it is ready.
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from kubernetes.aio import client
 
@@ -234,12 +235,12 @@ class KubernetesClient:
     async def count_event(self, namespace: str, name: str, count: int, last: str) -> None:
         """Set how often an Event has happened, and when last (RFC 3339). Raises GoneError."""
         body = {"count": count, "lastTimestamp": last}
-        await self._write("PATCH", f"{_events(namespace)}/{name}", body, RequestPriority.SWEEP)
+        await self._write("PATCH", _object(_events(namespace), name), body, RequestPriority.SWEEP)
 
     async def set_config_finalizers(self, config: ProviderConfigObject, finalizers: Sequence[str]) -> dict[str, Any]:
         """Write the finalizers of a ProviderConfig. Raises GoneError, ConflictError."""
         body = {"metadata": {"resourceVersion": config.resource_version, "finalizers": list(finalizers)}}
-        return await self._write("PATCH", f"{API_PATH}/{PROVIDER_CONFIGS}/{config.name}", body)
+        return await self._write("PATCH", _object(f"{API_PATH}/{PROVIDER_CONFIGS}", config.name), body)
 
     async def set_config_status(self, config: ProviderConfigObject, conditions: Sequence[Condition]) -> dict[str, Any]:
         """Write the whole status of a ProviderConfig. Raises GoneError, ConflictError."""
@@ -248,11 +249,11 @@ class KubernetesClient:
             "metadata": {"resourceVersion": config.resource_version},
             "status": {"observedGeneration": config.generation, "conditions": rendered},
         }
-        return await self._write("PATCH", f"{API_PATH}/{PROVIDER_CONFIGS}/{config.name}/status", body)
+        return await self._write("PATCH", f"{_object(f'{API_PATH}/{PROVIDER_CONFIGS}', config.name)}/status", body)
 
     async def read_config_map(self, namespace: str, name: str) -> dict[str, Any]:
         """Read a ConfigMap. Raises GoneError."""
-        return await self._transport.request("GET", f"{_config_maps(namespace)}/{name}")
+        return await self._transport.request("GET", _object(_config_maps(namespace), name))
 
     async def create_config_map(self, namespace: str, body: Mapping[str, Any]) -> None:
         """Create a ConfigMap. Raises ConflictError if the name is taken, GoneError if the namespace does not exist."""
@@ -260,12 +261,13 @@ class KubernetesClient:
 
     async def patch_config_map(self, namespace: str, name: str, patch: Mapping[str, Any]) -> None:
         """Change a ConfigMap by a merge patch. Raises ConflictError, GoneError."""
-        await self._write("PATCH", f"{_config_maps(namespace)}/{name}", patch)
+        await self._write("PATCH", _object(_config_maps(namespace), name), patch)
 
     async def delete_config_map(self, meta: Mapping[str, Any]) -> None:
         """Delete a ConfigMap unless it has changed since its metadata was read. Raises ConflictError, GoneError."""
         unchanged = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
-        await self._write("DELETE", f"{_config_maps(meta['namespace'])}/{meta['name']}", {"preconditions": unchanged})
+        path = _object(_config_maps(meta["namespace"]), meta["name"])
+        await self._write("DELETE", path, {"preconditions": unchanged})
 
     async def list_config_maps(self, namespaces: Sequence[str], selector: str) -> AsyncIterator[dict[str, Any]]:
         """The ConfigMaps in some namespaces (none: all) that a label selector selects."""
@@ -275,7 +277,7 @@ class KubernetesClient:
 
     async def read_lease(self, namespace: str, name: str, duration: float) -> dict[str, Any]:
         """Read a Lease of a duration in seconds. Raises GoneError."""
-        path = f"{_leases(namespace)}/{name}"
+        path = _object(_leases(namespace), name)
         return await self._transport.request("GET", path, kind=RequestKind.LEASE, lease_duration=duration)
 
     async def write_lease(self, namespace: str, body: Mapping[str, Any], duration: float) -> dict[str, Any]:
@@ -287,7 +289,7 @@ class KubernetesClient:
         """
         path, metadata, method = _leases(namespace), body["metadata"], "POST"
         if "resourceVersion" in metadata:
-            path, method = f"{path}/{metadata['name']}", "PUT"
+            path, method = _object(path, metadata["name"]), "PUT"
         return await self._transport.request(method, path, body=body, kind=RequestKind.LEASE, lease_duration=duration)
 
     async def _list(self, namespaces: Sequence[str], accept: str, selector: str = "") -> AsyncIterator[dict[str, Any]]:
@@ -339,7 +341,7 @@ class KubernetesClient:
 
 def mapping_paths(namespaces: Sequence[str]) -> list[str]:
     """The paths at which the EventSourceMappings of some namespaces are listed. No namespaces: those of all."""
-    return [f"{API_PATH}/namespaces/{namespace}/{PLURAL}" for namespace in namespaces] or [f"{API_PATH}/{PLURAL}"]
+    return [_namespaced(API_PATH, namespace, PLURAL) for namespace in namespaces] or [f"{API_PATH}/{PLURAL}"]
 
 
 def is_write_of(error: Exception, key: Key) -> bool:
@@ -354,19 +356,30 @@ def _page(answer: Mapping[str, Any]) -> Page:
 
 
 def _path(key: Key) -> str:
-    return f"{API_PATH}/namespaces/{key.namespace}/{PLURAL}/{key.name}"
+    return _object(_namespaced(API_PATH, key.namespace, PLURAL), key.name)
 
 
 def _events(namespace: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/events"
+    return _namespaced("/api/v1", namespace, "events")
 
 
 def _config_maps(namespace: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/configmaps"
+    return _namespaced("/api/v1", namespace, "configmaps")
 
 
 def _leases(namespace: str) -> str:
-    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+    return _namespaced("/apis/coordination.k8s.io/v1", namespace, "leases")
+
+
+def _namespaced(api: str, namespace: str, plural: str) -> str:
+    return f"{_object(f'{api}/namespaces', namespace)}/{plural}"
+
+
+def _object(collection: str, name: str) -> str:
+    """The path of an object. A name from a status or an answer cannot lead to another place. Raises ValueError."""
+    if name in (".", ".."):
+        raise ValueError(f"{name!r} is not the name of an object")
+    return f"{collection}/{quote(name, safe=':')}"
 
 
 def _merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -328,7 +328,7 @@ class ReferenceCache:
         if state is None or found is None:
             return
         if is_later(found.version, page.resource_version):
-            # The cluster was restored from a backup, so its versions have become lower. Any version replaces a known one.
+            # The cluster was restored from a backup, so its versions have become lower. Any version is newer now.
             for name, one in state.objects.items():
                 if one.version and self._scope_of(state, name) == scope.namespace:
                     one.version = "0"

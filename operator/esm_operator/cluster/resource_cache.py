@@ -4,8 +4,8 @@ These arrive out of order. The answer to a write may come before the watch event
 only newer versions. ``operator.py`` adds lists and watch events. The reconciler reads the cache, and adds the answers
 of the API server to its own requests.
 
-A cached resource has its effective spec, with the values of its references. :meth:`ResourceCache.parse` makes it from
-an object of the API server, and :meth:`ResourceCache.resolve_again` when a value may have changed.
+A cached resource always has its effective spec, with the values of its references: the cache resolves each resource
+that it takes. :meth:`ResourceCache.resolve_again` is called when a value may have changed.
 """
 
 from bisect import bisect_left, insort
@@ -20,7 +20,7 @@ from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.references import Reference, references_of
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.api.source_names import bootstrap_servers
-from esm_operator.api.spec import RequestedTarget
+from esm_operator.api.spec import FormerOwner, RequestedTarget
 from esm_operator.clock import monotonic
 from esm_operator.cluster.reference_cache import ReferenceCache
 from esm_operator.cluster.resource_versions import is_as_new, is_later
@@ -62,7 +62,7 @@ class ResourceCache:
         self._claim_of: dict[Key, _Claim] = {}
         self._consents: dict[Key, set[Key]] = {}
         """By resource: those whose annotations allow it to take over or observe their mappings."""
-        self._takers: dict[str, set[Key]] = {}
+        self._takers: dict[FormerOwner, set[Key]] = {}
         """By ``takeOverFrom``: the resources that have it in their specs."""
         self._with_mapping: dict[int, set[Key]] = {}
         """By the hash of a source: the resources that read it, and whose statuses record a mapping."""
@@ -81,6 +81,12 @@ class ResourceCache:
     def parse(self, body: Mapping[str, Any]) -> Resource:
         """A resource from an object of the API server, with the values of its references. It is not kept."""
         return resolve(parse(body), self.references)
+
+    def record(self, body: Mapping[str, Any]) -> Resource:
+        """Take the answer of the API server to a write of the operator. Returns it as a resource."""
+        resource = self.parse(body)
+        self.update_if_present(resource)
+        return resource
 
     def get_if_as_new(self, body: Mapping[str, Any]) -> Resource | None:
         """The cached resource of an object of the API server, if the cache has this version or a later one.
@@ -189,7 +195,7 @@ class ResourceCache:
         successor = self._successors.pop(key, None)
         self.references.register(key, _references(old), ())
         if successor is not None:
-            self.put(resolve(successor, self.references))
+            self.put(successor)
         return True
 
     def older_claimant(self, resource: Resource, uuids: Iterable[str], may_adopt: Callable[[Resource], bool]) -> str:
@@ -241,7 +247,8 @@ class ResourceCache:
         cannot delay a deletion.
         """
         heirs: list[Resource] = []
-        for key in (*self._takers.get(str(resource.key), ()), *self._takers.get(f"{cluster}/{resource.key}", ())):
+        named = (FormerOwner(name, *resource.key) for name in ("", cluster))
+        for key in [key for one in named for key in self._takers.get(one, ())]:
             taker = self._resources[key]
             if not taker.may_adopt or taker.uuid or taker.deleting or key == resource.key:
                 continue
@@ -253,9 +260,14 @@ class ResourceCache:
 
     def predecessor(self, resource: Resource, cluster: str) -> Resource | None:
         """The resource of this cluster that ``takeOverFrom`` of a resource names, if it exists and gives access."""
-        namespace, _, name = resource.takes_over_from.removeprefix(f"{cluster}/").partition("/")
-        former = self._resources.get(Key(namespace, name))
+        former = self.named(resource.takes_over_from, cluster)
         return former if former is not None and _gives_access(former, resource.key) else None
+
+    def named(self, former: FormerOwner | None, cluster: str) -> Resource | None:
+        """The resource of this cluster that a ``takeOverFrom`` names, if it exists."""
+        if former is None or not former.is_in(cluster):
+            return None
+        return self._resources.get(Key(former.namespace, former.name))
 
     def known_uuids(self, uuids: Iterable[str]) -> list[str]:
         """Those of the UUIDs whose mappings belong to resources."""
@@ -272,6 +284,11 @@ class ResourceCache:
         return [key for uuid in uuids for key in sorted(self._keys_of.get(uuid, ()))]
 
     def _take(self, resource: Resource, old: Resource | None) -> Resource | None:
+        """Take a resource with the present values of its references, whatever values it has. Returns the old one.
+
+        Without the values, a plan would reset fields or replace the mapping.
+        """
+        resource = resolve(resource, self.references)
         self._resources[resource.key] = resource
         if not resource.removed:
             self._removed.pop(resource.key, None)
@@ -286,7 +303,7 @@ class ResourceCache:
             insort(self._claims.setdefault(claim.mappings, []), claim, key=_age)
         for key in resource.consents_to:
             self._consents.setdefault(key, set()).add(resource.key)
-        if resource.takes_over_from:
+        if resource.takes_over_from is not None:
             self._takers.setdefault(resource.takes_over_from, set()).add(resource.key)
         if resource.uuid:
             self._keys_of.setdefault(resource.uuid, set()).add(resource.key)

@@ -113,21 +113,20 @@ def takeovers(cluster: Snapshot) -> Iterator[Affected]:
     """The resources that have yet to take over a mapping from another namespace or cluster, without its consent."""
     own_clusters = cluster_names(cluster.resources.values())
     for resource in cluster.resources.values():
-        wanted = resource.spec.adoption.take_over_from
-        other_cluster, _, name = wanted.partition("/")
-        namespace, _, other = name.partition("/")
+        wanted = resource.takes_over_from
         owner = owner_of(resource.recorded_tags or {})
         has_taken = owner is not None and (owner.namespace, owner.name) == resource.key
-        if not wanted or has_taken:
+        if wanted is None or has_taken:
             continue
         # Without a mapping in the cluster its name is not known. A resource does not take over from itself.
         others = cluster.resources.keys() - {resource.key}
-        here = other_cluster in own_clusters or (not own_clusters and Key(namespace, other) in others)
-        consents = resource.key in cluster.consents.get(Key(namespace, other), frozenset())
-        if here and (namespace == resource.key.namespace or consents):
+        former = Key(wanted.namespace, wanted.name)
+        here = wanted.cluster in ("", *own_clusters) or (not own_clusters and former in others)
+        consents = resource.key in cluster.consents.get(former, frozenset())
+        if here and (former.namespace == resource.key.namespace or consents):
             continue
-        where = "in this cluster" if here else f"in the cluster {other_cluster}"
-        yield Affected(str(resource.key), f"takes over from {name} {where}")
+        where = "in this cluster" if here else f"in the cluster {wanted.cluster}"
+        yield Affected(str(resource.key), f"takes over from {former} {where}")
 
 
 def observers(cluster: Snapshot) -> Iterator[Affected]:

@@ -176,7 +176,7 @@ def _problems_of_deletion(spec: MappingSpec) -> Iterator[Finding]:
 
 def _problems(resource: Resource, tags: Mapping[str, str], target: ResolvedTarget) -> Iterator[Finding]:
     spec = resource.spec
-    wrong = () if not resource.has_references or _is_applied(resource) else problems_of_values(resource.packed_spec)
+    wrong = () if not resource.has_references or _is_valid(resource) else problems_of_values(resource.packed_spec)
     for problem in wrong:
         yield Finding("InvalidSpec", "Rule", {"message": problem.message})
     if wrong:
@@ -202,10 +202,13 @@ def _problems(resource: Resource, tags: Mapping[str, str], target: ResolvedTarge
         yield Finding("InvalidSpec", "TooManyTags", {**values, "own": len(OWNER_TAGS)})
 
 
-def _is_applied(resource: Resource) -> bool:
-    """Whether the operator has sent the effective spec to AWS, so that its values are valid. The check takes 3 ms."""
-    is_valid = resource.status.condition("Ready").reason != "InvalidSpec"
-    return bool(resource.uuid) and resource.status_is_current and is_valid
+def _is_valid(resource: Resource) -> bool:
+    """Whether the rules have accepted the present values of references. The check takes 3 ms.
+
+    Each status records the present values, whether they were checked or not. Only a mapping that matches the spec shows
+    that they were.
+    """
+    return resource.status_is_current and resource.conditions.get("Synced") == "True"
 
 
 def intent_of(desired: Desired, account: str, region: str) -> Intent:

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.fields import BY_PATH
 from esm_operator.api.recorded_status import Applied, Kept
-from esm_operator.api.resource import Intent, Key, Resource, parse
+from esm_operator.api.resource import Intent, Key, Resource
 from esm_operator.api.values import Canonical
 from esm_operator.aws import errors, requests
 from esm_operator.clock import monotonic, timestamp
@@ -149,12 +149,13 @@ class Executor:
                 return
             context.state.intent_known = True
             intent = intent_of(context.desired, context.connected.client.account, context.target.target.region)
-        context.resource = self.status_writer.record(await self.kubernetes.add_finalizer(context.resource, intent))
+        context.resource = self.cache.record(await self.kubernetes.add_finalizer(context.resource, intent))
 
     async def _create(self, context: ReconcileContext, action: actions.Create) -> Result | None:
         desired = context.desired
-        if action.replaces and await self._read_ignored(context, action.replaces, tags=True):
-            return None
+        delay = await self._read_ignored(context, action.replaces, tags=True) if action.replaces else None
+        if delay is not None:
+            return _plan_again(delay)
         again = action.again and context.state.deleted != context.record.uuid
         repeated = again or context.state.created not in ("", context.state.deleted)
         wait = await self._drift_wait(context, _CREATION, {}, drift=True) if repeated else 0.0
@@ -216,7 +217,7 @@ class Executor:
         if not marker:
             return
         status = replace(context.resource.status, creating=marker)
-        context.resource = self.status_writer.record(await self.kubernetes.set_status(context.resource, status))
+        context.resource = self.cache.record(await self.kubernetes.set_status(context.resource, status))
         context.creating = marker
         context.state.create_marker = marker
         context.state.record_create()
@@ -289,14 +290,10 @@ class Executor:
     async def _delete(
         self, context: ReconcileContext, action: actions.Delete | actions.Replace | actions.Discard
     ) -> Result | None:
-        if (
-            isinstance(action, actions.Replace)
-            and not action.successor
-            and await self._read_ignored(context, action.uuid)
-        ):
-            return None
-        if isinstance(action, actions.Replace) and not action.successor and await self._record_ignored_first(context):
-            return None
+        if isinstance(action, actions.Replace) and not action.successor:
+            delay = await self._keep_ignored(context, action.uuid)
+            if delay is not None:
+                return _plan_again(delay)
         resource, client = context.resource, context.connected.client
         wait = self.states.deletion_limiter.take(resource.key)
         if wait:
@@ -339,8 +336,9 @@ class Executor:
         if await self._record_names_first(context, fields=frozenset(named)):
             return None
         shared = {BY_PATH[path].top for path in desired.ignored.fields} & requests.tops(action)
-        if shared and await self._read_ignored(context, action.uuid):
-            return None
+        delay = await self._read_ignored(context, action.uuid) if shared else None
+        if delay is not None:
+            return _plan_again(delay)
         parameters = requests.update(desired.creation.parameters, desired.source, action, queue_mode=desired.queue_mode)
         drift = action.drift or context.state.drift_backoff.repeats(_FIELDS, fingerprint)
         context.change = Change(Cause.DRIFT if drift else Cause.EDIT, change)
@@ -438,23 +436,37 @@ class Executor:
         await self._show(context, UPDATING)
         return True
 
-    async def _read_ignored(self, context: ReconcileContext, uuid: str, *, tags: bool = False) -> bool:
-        """Read the mapping before a request sends the values of ignored fields. Returns whether that was necessary.
+    async def _keep_ignored(self, context: ReconcileContext, uuid: str) -> float | None:
+        """Read and record the values of ignored fields before their mapping is deleted. See :meth:`_read_ignored`."""
+        delay = await self._read_ignored(context, uuid)
+        if delay is None and await self._record_ignored_first(context):
+            return 0.0
+        return delay
+
+    async def _read_ignored(self, context: ReconcileContext, uuid: str, *, tags: bool = False) -> float | None:
+        """Read the mapping before a request sends the values of ignored fields.
 
         Others may have changed the values since the last sweep. An Update of a structure that has an ignored part sends
-        the values. A replacement sends the values and the ignored tags. After a read, plan again.
+        the values. A replacement sends the values and the ignored tags.
+
+        Returns:
+            seconds until the next plan, because the mapping was read. None: that was not necessary.
         """
-        client, ignored = context.connected.client, context.desired.ignored
+        client, ignored, began = context.connected.client, context.desired.ignored, context.began
         entry = client.inventory.get(uuid)
         if entry is None:
-            return False
-        if ignored.fields and entry.seen < context.began:
+            return None
+        if ignored.fields and entry.seen < began:
             await client.refresh(uuid)
-            return True
-        if tags and ignored.any_tags and client.owner_tags and entry.tags_seen < context.began:
+            entry = client.inventory.get(uuid)
+            is_read = entry is None or entry.seen >= began
+        elif tags and ignored.any_tags and client.owner_tags and entry.tags_seen < began:
             await self._request(context, uuid, client.refresh_tags(uuid))
-            return True
-        return False
+            entry = client.inventory.get(uuid)
+            is_read = entry is None or entry.tags_seen >= began
+        else:
+            return None
+        return 0.0 if is_read else context.state.back_off(1.0, 8.0)  # AWS answers no tags during a change
 
     async def _record_ignored_first(self, context: ReconcileContext) -> bool:
         """Write the values of ignored fields to the status before the mapping is deleted, because AWS then loses them.
@@ -530,8 +542,8 @@ class Executor:
         if self.states.of(resource.key).removal_confirmed:
             return True
         try:
-            current = parse(await self.kubernetes.read(resource.key))
-            if current.uid == resource.uid:
+            current = await self.kubernetes.read(resource.key)
+            if current["metadata"]["uid"] == resource.uid:
                 return False
         except GoneError:
             pass
@@ -549,6 +561,11 @@ class Executor:
             await self.kubernetes.remove_finalizer(resource)
         logger.info("Removed the finalizer, so that Kubernetes deletes the resource", extra=marks(resource))
         return Result(ReconcileOutcome.RELEASED, released=True)
+
+
+def _plan_again(delay: float) -> Result | None:
+    """The result of an action that was only prepared, for a plan after a delay in seconds."""
+    return Result(ReconcileOutcome.WAITING, delay, QueuePriority.EDIT) if delay else None
 
 
 def _deletion(action: actions.Delete | actions.Replace | actions.Discard) -> Change:

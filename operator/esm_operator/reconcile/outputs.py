@@ -20,7 +20,7 @@ from typing import Any
 
 from esm_operator.api.reasons import OutputsReason
 from esm_operator.api.recorded_status import MappingStatus, OutputsRecord
-from esm_operator.api.resource import GROUP, KIND, VERSION, Key, Resource, parse
+from esm_operator.api.resource import GROUP, KIND, VERSION, Key, Resource
 from esm_operator.clock import monotonic
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.resource_cache import ResourceCache, StaleError
@@ -215,9 +215,7 @@ class Outputs:
         """Write the name of the ConfigMap to the status, before the ConfigMap is created."""
         text = message("OutputsNotWritten", "Writing", config_map=name)
         status = replace(resource.status, outputs=OutputsRecord(name, text))
-        written = parse(await self._kubernetes.set_status(resource, status))
-        self._cache.update_if_present(written)
-        return written
+        return self._cache.record(await self._kubernetes.set_status(resource, status))
 
     async def _write(self, resource: Resource, existing: dict[str, Any] | None, values: Mapping[str, str]) -> None:
         namespace, name = resource.key.namespace, resource.config_map

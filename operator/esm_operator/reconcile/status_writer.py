@@ -1,6 +1,7 @@
 """The status writer: writes the status of a resource if it differs, and records the Events of the change.
 
-A status that differs only in a last processing result without a problem, or in observed fields, is written later, when
+A status that differs only in a last processing result without a problem, in observed fields, or in the values that
+``ignoreChanges`` leaves to others, is written later, when
 :attr:`.ResourceStates.result_changes` releases the resource. A write for another reason shows the newest values, and
 whether the operator notices changed tags late.
 """
@@ -9,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from esm_operator.api.annotations import explain
 from esm_operator.api.reasons import ProcessingReason
@@ -88,7 +89,7 @@ class StatusWriter:
         if context is not None and context.target.target.owner_tags:
             rendered = render(mapping=report, tags_late=context.connected.account_region.tags_one_by_one)
         self._warn(resource, shown)
-        written = self.record(await self.kubernetes.set_status(resource, rendered))
+        written = self.cache.record(await self.kubernetes.set_status(resource, rendered))
         if context is not None:
             context.state.shows_result = False
         self._record_processing(resource, rendered, outcome)
@@ -156,19 +157,18 @@ class StatusWriter:
         report: MappingReport,
         render: Callable[..., MappingStatus],
     ) -> bool:
-        """Whether only observed fields, or a processing result without a problem, differ. Those are written later."""
+        """Whether only observed fields, or a processing result without a problem, differ. Those are written later.
+
+        The record of ignored values is also written later, or before the mapping is deleted for a replacement.
+        """
         if context.state.shows_result:
             return False
-        if not _is_written(resource, render(mapping=_without_slow_changes(report, resource.status.report))):
+        recorded = resource.status
+        applied = replace(context.record.applied, ignored=recorded.applied.ignored)
+        if not _is_written(resource, render(mapping=_without_slow_changes(report, recorded.report), applied=applied)):
             return False
         self.states.result_changes.add(resource.key)
         return True
-
-    def record(self, body: Mapping[str, Any]) -> Resource:
-        """Keep the answer of the API server to a write of the operator in the cache."""
-        resource = self.cache.parse(body)
-        self.cache.update_if_present(resource)
-        return resource
 
     def _lacking_for(self, resource: Resource, outcome: Outcome) -> float:
         """Seconds since AWS first refused the resource because of a missing permission; 0: it does not."""
@@ -216,10 +216,10 @@ class StatusWriter:
 
     def _record_references(self, resource: Resource, rendered: MappingStatus) -> None:
         """Record an Event for each reference whose value differs from the one that the status has shown."""
-        before = {one.reference.path: one for one in resource.status.references}
+        before = resource.status.references
         for one in rendered.references:
-            old = before.get(one.reference.path)
-            if old is not None and old.value != one.value and old.reference.same_value_as(one.reference):
+            old = next((old for old in before if old.reference.same_value_as(one.reference)), None)
+            if old is not None and old.value != one.value:
                 text = message(
                     "ReferenceChanged", field=one.reference.path, object=one.reference, old=old.value, new=one.value
                 )
