@@ -405,7 +405,7 @@ GUARDS = (
         name="removed-object-is-read",
         harm="A mapping is deleted although its resource has only lost a label that the operator's selector requires.",
         file=_ACT,
-        text="            if current.uid == resource.uid:\n                return False",
+        text='            if current["metadata"]["uid"] == resource.uid:\n                return False',
         without="            pass",
         tests=model("removals", "a_resource_that_has_only_lost_its_label_keeps_its_mapping"),
     ),

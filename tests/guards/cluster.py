@@ -323,7 +323,7 @@ GUARDS = (
         name="successor-of-a-removed-object",
         harm="When a removed resource is forgotten, the operator does not reconcile the new one with the same name.",
         file=_STORE,
-        text="        if successor is not None:\n            self.put(resolve(successor, self.references))",
+        text="        if successor is not None:\n            self.put(successor)",
         without="",
         tests=unit("cache", "a_new_object_is_cached_when_the_removed_one_of_its_name_is_forgotten"),
     ),

@@ -380,7 +380,7 @@ GUARDS = (
         name="ignored-values-read-before-an-update",
         harm="A replacement, or an Update of a structure, undoes what others have set since the last sweep.",
         file="reconcile/executor.py",
-        text="if ignored.fields and entry.seen < context.began:",
+        text="if ignored.fields and entry.seen < began:",
         without="if False:",
         tests=model("ignored_changes", "an_update_of_a_structure_repeats_the_newest_value_of_others"),
     ),
