@@ -22,7 +22,7 @@ KINESIS: Mapping[str, Any] = {"functionName": "orders", "eventSourceARN": STREAM
 #: Simulated seconds after which all promises must hold. Longer than any back-off.
 LONGEST = 3600.0
 #: Steps within which an expected request must be sent.
-_MOST_STEPS = 1000
+_MOST_STEPS = 10_000
 #: More events than any watch has.
 _ALL = 10_000
 
