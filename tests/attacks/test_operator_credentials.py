@@ -39,8 +39,8 @@ def test_deleting_the_default_provider_config_serves_nobody_that_it_refused(
     bed: Bed, config: dict[str, Any], reason: str
 ) -> None:
     """The platform team deletes a ProviderConfig that has no mappings, such as one that was written to refuse all."""
-    bed.operator(OPEN)
     bed.apply(config)
+    bed.operator(OPEN)
     bed.apply(queue())
     bed.wait_condition("orders", "Stalled", "True", reason)
 

@@ -37,11 +37,9 @@ def test_a_missing_provider_config_is_reported_until_it_exists(bed: Bed) -> None
 
 
 def test_a_namespace_is_refused_until_it_has_the_label(bed: Bed) -> None:
-    bed.operator()
     bed.apply(provider_config("default", namespaceSelector={"matchLabels": {"shop": "yes"}}))
+    bed.operator()
     bed.apply(queue())
-    # The operator may see the resource before the ProviderConfig changes. Then it creates the mapping early, never
-    # late.
     stalled = bed.wait_condition("orders", "Stalled", "True", "ProviderConfigForbidsNamespace")
     assert bed.namespace in stalled["message"]
     assert bed.mappings() == []

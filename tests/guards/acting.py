@@ -196,7 +196,7 @@ GUARDS = (
         file="aws/inventory.py",
         text="tags_fresh=self.tags_seen >= since",
         without="tags_fresh=True",
-        tests=model("scenarios", "a_conflict_ends_soon_after_the_other_owner_releases_the_mapping"),
+        tests=model("scenarios", "a_conflict_ends_at_the_next_attempt_after_the_other_owner_releases_the_mapping"),
     ),
     # Creates with an unknown outcome
     Guard(
