@@ -215,7 +215,7 @@ class Executor:
         context.state.record_create()
 
     async def _read_conflicting(self, context: ReconcileContext, error: ClientError | BotoCoreError) -> bool:
-        """Read the mapping that AWS names in a refusal, for the next plan. Returns whether AWS has such a mapping."""
+        """Read the conflicting mapping of a refusal, for the next plan. Returns whether the mapping exists."""
         uuid = errors.conflicting_uuid(error)
         if not uuid:
             return False
