@@ -168,6 +168,20 @@ async def test_another_field_of_a_known_object_is_read(scene: Scene) -> None:
     assert Key("shop", "url") in await scene.changed()
 
 
+async def test_a_new_field_concerns_only_the_resources_that_need_it(scene: Scene) -> None:
+    """A ConfigMap can have many users with keys of their own, and each new one causes a read."""
+    scene.list(queue(50))
+    url = QUEUE._replace(field_path="metadata.name")
+    for name in ("one", "two"):
+        scene.use(Key("shop", name), url)
+    await scene.changed()
+    one = await scene.cache.take_to_read()
+    scene.cache.put_read(one.kind, one.name, Page([queue(50)], "120"))
+    assert scene.find(url) == "orders"
+    assert await scene.changed() == {Key("shop", "one"), Key("shop", "two")}
+    assert not scene.cache._to_read  # pyright: ignore[reportPrivateUsage]
+
+
 async def test_an_object_that_cannot_be_read_for_long_is_unavailable() -> None:
     with stopped() as clock:
         scene = Scene()
@@ -449,8 +463,39 @@ def test_fields_that_nobody_needs_any_more_are_forgotten(scene: Scene) -> None:
     for number in range(100):
         scene.use(Key("shop", "changes"), QUEUE._replace(field_path=f"spec.field{number}"))
     one = scene.cache._kinds[KIND].objects[ObjectName("shop", "orders")]  # pyright: ignore[reportPrivateUsage]
-    assert len(one.fields) <= 3
+    assert len(one.values) <= 6
     assert scene.find() == ARN
+
+
+async def test_many_fields_of_one_object_are_searched_rarely() -> None:
+    """A ConfigMap can have a key for each of ten thousand resources, and each may be removed."""
+    searched = 0
+
+    def references_of(key: Key) -> Sequence[Reference]:
+        nonlocal searched
+        searched += 1
+        return scene.references.get(key, ())
+
+    scene = Scene()
+    scene.cache = ReferenceCache(references_of)
+    keys = [Key("shop", f"r{number}") for number in range(500)]
+    paths = {key: f"spec.arns.{key.name}" for key in keys}
+    scene.use(keys[0], QUEUE)
+    scene.cache.put_served(KIND, SERVED)
+    for key in keys:
+        scene.use(key, QUEUE._replace(field_path=paths[key]), QUEUE._replace(path="kmsKeyRef"))
+    scene.list(queue(50) | {"spec": {"arns": {key.name: f"{ARN}-{key.name}" for key in keys}}})
+    one = scene.cache._object(KIND, ObjectName("shop", "orders"))  # pyright: ignore[reportPrivateUsage]
+    assert one is not None
+    kept, searched = one.values, 0
+    scene.use(Key("shop", "last"), QUEUE._replace(field_path="spec.arns.last"))
+    assert one.values is kept
+    for key in keys:
+        assert scene.find(QUEUE._replace(field_path=paths[key])) == f"{ARN}-{key.name}"
+    for key in keys:
+        scene.use(key)
+    assert searched < 2 * len(keys)
+    assert len(one.values) <= 2
 
 
 def test_random_registrations_leave_nothing_behind() -> None:

@@ -86,9 +86,12 @@ class _Object:
     lists_before: int
     """How many lists of its kind had begun when it was first referenced."""
     users: Users = ()
-    fields: tuple[_Field, ...] = ()
-    values: tuple[str | Missing, ...] = ()
-    """The values of the first fields. The values of fields that were needed later are not known yet."""
+    references: int = 0
+    """How many references name it."""
+    values: dict[_Field, str | Missing] = field(default_factory=dict[_Field, str | Missing])
+    """The values of the fields that its users need. Fields of references that have ended stay for some time."""
+    waiting: dict[Key, None] | None = None
+    """The users of fields whose values are not known yet, because they were added after the object was read."""
     version: str = ""
     """The newest known version, also of the deletion; empty: nothing is known."""
     exists: bool = False
@@ -101,7 +104,7 @@ class _Object:
     @property
     def is_known(self) -> bool:
         """Whether all values are known, or it is known that the object does not exist."""
-        return bool(self.version) and (not self.exists or len(self.values) == len(self.fields))
+        return bool(self.version) and not self.waiting
 
     def allows(self, namespace: str) -> bool:
         """Whether the object exists, and may be referenced from a namespace."""
@@ -109,8 +112,8 @@ class _Object:
 
     def value(self, needed: _Field) -> str | Missing:
         """The value of a field."""
-        number = self.fields.index(needed) if needed in self.fields else len(self.values)
-        return self.values[number] if number < len(self.values) else self.problem
+        found = self.values.get(needed, _LOADING)
+        return found if found != _LOADING else self.problem
 
 
 @dataclass(slots=True)
@@ -422,8 +425,10 @@ class ReferenceCache:
         if one is None:
             one = state.objects[name] = _Object(scope.lists if scope is not None else 0)
         one.users = with_user(one.users, key)
-        if needed not in one.fields:
-            one.fields = _shared((*one.fields, needed))
+        one.references += 1
+        if one.values.setdefault(needed, _LOADING) == _LOADING and one.exists:
+            one.waiting = one.waiting or {}
+            one.waiting[key] = None
         if not _is_name(state, name):
             self._put_absent(one, "0")  # no object can have this name, so no request is sent
         elif state.served is None or not self._may_read(state, name):
@@ -442,8 +447,9 @@ class ReferenceCache:
         name = _name_of(state, reference, key.namespace)
         one = state.objects[name]
         one.users = without_user(one.users, key)
+        one.references -= 1
         if one.users:
-            if len(one.fields) > len(one.users):
+            if len(one.values) > 2 * one.references:  # at least half of them are unused, so the search pays
                 self._forget_unused_fields(state, name, kind)
             return
         del state.objects[name]
@@ -463,32 +469,33 @@ class ReferenceCache:
             for reference in self._references_of(key)
             if _kind_of(reference) == kind and _name_of(state, reference, key.namespace) == name
         }
-        known = [(needed, value) for needed, value in zip(one.fields, one.values, strict=False) if needed in used]
-        unknown = [needed for needed in one.fields[len(one.values) :] if needed in used]
-        one.fields = _shared((*(needed for needed, _ in known), *unknown))
-        one.values = tuple(value for _, value in known)
+        one.values = {needed: value for needed, value in one.values.items() if needed in used}
 
     def _put(self, kind: Kind, one: _Object, body: Mapping[str, Any]) -> None:
         """Record a version of an object, unless a newer one is known."""
         version = _version_of(body)
         if is_later(one.version, version):
             return
-        before = (one.exists, one.deleting, one.allowed, one.values)
+        before = (one.exists, one.deleting, one.allowed)
         meta: Mapping[str, Any] = body["metadata"]
         annotations: Mapping[str, Any] = meta.get("annotations") or {}
         one.version, one.exists, one.problem = version, True, _LOADING
         one.deleting = bool(meta.get("deletionTimestamp"))
         one.allowed = allowed_referrers(str(annotations.get(ALLOW_REFERENCES_FROM) or ""))
-        one.values = tuple([_value(kind, needed, body) for needed in one.fields])
-        if before != (one.exists, one.deleting, one.allowed, one.values):
+        values = {needed: _value(kind, needed, body) for needed in one.values}
+        differs = any(old not in (_LOADING, values[needed]) for needed, old in one.values.items())
+        if differs or before != (one.exists, one.deleting, one.allowed):
             self._note(one.users)
+        else:
+            self._note(one.waiting or ())
+        one.values, one.waiting = values, None
 
     def _put_absent(self, one: _Object, version: str) -> None:
         """Record that an object does not exist in a version."""
         if one.exists or not one.version:
             self._note(one.users)
-        one.version, one.exists, one.deleting, one.allowed, one.values = version, False, False, _NOBODY, ()
-        one.problem = _LOADING
+        one.version, one.exists, one.deleting, one.allowed = version, False, False, _NOBODY
+        one.waiting, one.problem = None, _LOADING
 
     def _read(self, kind: Kind, name: ObjectName) -> None:
         """Read an object, unless it is being read."""
@@ -537,18 +544,18 @@ class ReferenceSink:
         self._cache.failed(self._scope, error)
 
 
-@lru_cache(1_000)
-def _shared(fields: tuple[_Field, ...]) -> tuple[_Field, ...]:
-    """One tuple for equal fields, because most objects of a kind have the same fields."""
-    return fields
-
-
 def _kind_of(reference: Reference) -> Kind:
     return Kind(reference.api_version, reference.kind)
 
 
 def _field_of(reference: Reference) -> _Field:
-    return _Field(reference.field, reference.field_path, reference.key)
+    return _field(reference.field, reference.field_path, reference.key)
+
+
+@lru_cache(1_000)
+def _field(needed_for: str, field_path: str, key: str) -> _Field:
+    """One object for equal fields, because most objects of a kind have the same fields."""
+    return _Field(needed_for, field_path, key)
 
 
 def _name_of(state: _KindState, reference: Reference, namespace: str) -> ObjectName:
