@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM
 from esm_operator.api.frozen_json import is_object
+from esm_operator.api.object_fields import value_in
 from esm_operator.api.reference_kinds import KINDS, ReferenceKind, kind_of
-from esm_operator.api.references import references_of, value_in, with_values
+from esm_operator.api.references import references_of, with_values
 from esm_operator.api.spec import MappingSpec
 from esm_operator.cluster.discovery import Kind, ServedKind, discover_preferred
 from esm_operator.commands.account import Console

@@ -10,15 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from esm_operator.api.object_fields import WrongTypeError, value_in
 from esm_operator.api.reference_kinds import KINDS, VALUE_PATHS, kind_of
 from esm_operator.api.references import (
     LONGEST_VALUE,
     Reference,
     ResolvedReference,
-    WrongTypeError,
     references_of,
     resolved_references,
-    value_in,
     with_values,
     without_references,
 )

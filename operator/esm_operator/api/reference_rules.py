@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from esm_operator.api.expressions import quoted, quoted_list
 from esm_operator.api.fields import FIELDS
+from esm_operator.api.object_fields import FIELD_PATH_PATTERN
 from esm_operator.api.reference_kinds import (
     DESTINATION,
     FUNCTION,
@@ -21,7 +22,6 @@ from esm_operator.api.reference_kinds import (
     VALUE_PATHS,
     ReferenceKind,
 )
-from esm_operator.api.references import FIELD_PATH_PATTERN
 from esm_operator.api.rule import Rule, about, forbidden, listed, needed
 from esm_operator.api.sources import ALL, SourceType
 

@@ -19,8 +19,9 @@ from itertools import count, islice
 from typing import Any, NamedTuple
 
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, allowed_referrers
+from esm_operator.api.object_fields import WrongTypeError, value_in
 from esm_operator.api.reference_kinds import group_of
-from esm_operator.api.references import Cause, Missing, Reference, WrongTypeError, value_in
+from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
 from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind, ServedKind

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Protocol
 
 from esm_operator.api import values
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, allowed_referrers
+from esm_operator.api.object_fields import WrongTypeError, keys_in, value_in
 from esm_operator.api.reference_kinds import (
     DESTINATION,
     FUNCTION,
@@ -35,10 +36,7 @@ from esm_operator.api.reference_kinds import (
 )
 from esm_operator.api.references import (
     Reference,
-    WrongTypeError,
-    keys_in,
     replaceable_values,
-    value_in,
     with_references,
 )
 from esm_operator.api.sources import parse_arn
