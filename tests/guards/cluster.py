@@ -23,9 +23,9 @@ GUARDS = (
     Guard(
         name="newer-versions-of-objects-only",
         harm="A late answer brings back the former value of an object, and the mapping is changed to it and back.",
-        file=_REFERENCES,
-        text="if is_later(one.version, version):\n            return",
-        without="if False:\n            return",
+        file="cluster/referenced_object.py",
+        text="if is_later(self.version, version):\n            return ()",
+        without="if False:\n            return ()",
         tests=unit("reference_cache", "older_versions_do_not_count"),
     ),
     Guard(

@@ -2,8 +2,8 @@
 
 For each referenced object, it keeps the values, the consent and the version, but not the body. It keeps nothing of
 other objects. The resource cache registers the references of its resources, and looks up their values.
-``reference_watches.py`` fills the cache. When a value changes, the operator takes the resources that use it from
-:meth:`ReferenceCache.take_changed`, and resolves them again.
+``referenced_object.py`` has what is known about one object, and ``reference_watches.py`` fills the cache. When a value
+changes, the operator takes the resources that use it from :meth:`ReferenceCache.take_changed`, and resolves them again.
 
 Lists, watch events and reads of single objects can overtake each other, so the cache ignores older versions of objects.
 """
@@ -14,19 +14,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import count, islice
 from typing import Any, NamedTuple
 
-from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, allowed_referrers
-from esm_operator.api.object_fields import WrongTypeError, value_in
 from esm_operator.api.reference_kinds import group_of
 from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
 from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind, ServedKind
 from esm_operator.cluster.kubernetes import Page
-from esm_operator.cluster.reference_users import Users, with_user, without_user
+from esm_operator.cluster.referenced_object import LOADING, ReferencedObject, needed_field, version_of
 from esm_operator.cluster.resource_versions import is_later
 from esm_operator.cluster.transport import ForbiddenError
 
@@ -35,8 +32,6 @@ from esm_operator.cluster.transport import ForbiddenError
 PATIENCE = 30.0
 _NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.:]{0,252}")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_LOADING = Missing(Cause.LOADING)
-_NOBODY: frozenset[str] = frozenset()
 
 
 class ObjectName(NamedTuple):
@@ -45,15 +40,6 @@ class ObjectName(NamedTuple):
     namespace: str
     """Empty: the kind has no namespaces."""
     name: str
-
-
-class _Field(NamedTuple):
-    """A field of an object whose value resources need."""
-
-    needed_for: str
-    """The field of the spec that holds the reference, without the index of an item."""
-    field_path: str
-    key: str
 
 
 class ObjectToRead(NamedTuple):
@@ -81,50 +67,13 @@ class WatchScope(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Object:
-    """One referenced object. It may not exist."""
-
-    lists_before: int
-    """How many lists of its kind had begun when it was first referenced."""
-    users: Users = ()
-    references: int = 0
-    """How many references name it."""
-    values: dict[_Field, str | Missing] = field(default_factory=dict[_Field, str | Missing])
-    """The values of the fields that its users need. Fields of references that have ended stay for some time."""
-    waiting: dict[Key, None] | None = None
-    """The users of fields whose values are not known yet, because they were added after the object was read."""
-    version: str = ""
-    """The newest known version, also of the deletion; empty: nothing is known."""
-    exists: bool = False
-    deleting: bool = False
-    allowed: frozenset[str] = _NOBODY
-    """The namespaces that may reference it. ``*``: all."""
-    problem: Missing = _LOADING
-    """Why a value that is not known is not known."""
-
-    @property
-    def is_known(self) -> bool:
-        """Whether all values are known, or it is known that the object does not exist."""
-        return bool(self.version) and not self.waiting
-
-    def allows(self, namespace: str) -> bool:
-        """Whether the object exists, and may be referenced from a namespace."""
-        return self.exists and not self.allowed.isdisjoint((namespace, "*"))
-
-    def value(self, needed: _Field) -> str | Missing:
-        """The value of a field."""
-        found = self.values.get(needed, _LOADING)
-        return found if found != _LOADING else self.problem
-
-
-@dataclass(slots=True)
 class _Scope:
     """The state of a :class:`WatchScope`."""
 
     number: int
     since: float = field(default_factory=monotonic)
     """Monotonic time since which it is needed, or since which a working list and watch has failed, in seconds."""
-    problem: Missing | None = _LOADING
+    problem: Missing | None = LOADING
     """None: the objects were listed, and the watch began."""
     complete: bool = False
     """Whether the list that began last is complete."""
@@ -143,9 +92,9 @@ class _KindState:
     since: float = field(default_factory=monotonic)
     """Monotonic time since which it is referenced, in seconds."""
     served: ServedKind | None = None
-    problem: Missing | None = _LOADING
+    problem: Missing | None = LOADING
     """Why the API server does not serve it; None: it does."""
-    objects: dict[ObjectName, _Object] = field(default_factory=dict[ObjectName, _Object])
+    objects: dict[ObjectName, ReferencedObject] = field(default_factory=dict[ObjectName, ReferencedObject])
     scopes: dict[str, _Scope] = field(default_factory=dict[str, _Scope])
     """By namespace; empty: all namespaces."""
 
@@ -182,23 +131,23 @@ class ReferenceCache:
         """
         state = self._kinds.get(_kind_of(reference))
         if state is None:
-            return _LOADING
+            return LOADING
         if state.problem is not None:
             return state.problem
         name = _name_of(state, reference, namespace)
-        scope = state.scopes.get(self._scope_of(state, name))
+        scope = state.scopes.get(self._scope_of(name))
         if not self._may_read(state, name):
             return Missing(Cause.FORBIDDEN)
         if scope is None or scope.problem is not None:
-            return scope.problem if scope is not None and scope.problem is not None else _LOADING
+            return scope.problem if scope is not None and scope.problem is not None else LOADING
         one = state.objects.get(name)
         if one is None or not one.version:
-            return one.problem if one is not None else _LOADING
+            return one.problem if one is not None else LOADING
         if name.namespace != namespace and not one.allows(namespace):
             return Missing(Cause.NO_CONSENT)
         if not one.exists:
             return Missing(Cause.OBJECT_NOT_FOUND)
-        return Missing(Cause.DELETING) if one.deleting else one.value(_field_of(reference))
+        return Missing(Cause.DELETING) if one.deleting else one.value(reference)
 
     def register(self, key: Key, old: Sequence[Reference], new: Sequence[Reference]) -> None:
         """Register the references of a resource in place of its old ones."""
@@ -238,7 +187,7 @@ class ReferenceCache:
     def unserved(self) -> Mapping[Kind, bool]:
         """The kinds that the API server does not serve as far as the cache knows, and whether each is new."""
         unserved = {kind: state for kind, state in self._kinds.items() if state.served is None}
-        return {kind: state.problem == _LOADING for kind, state in unserved.items()}
+        return {kind: state.problem == LOADING for kind, state in unserved.items()}
 
     def scopes(self) -> Iterator[WatchScope]:
         """The lists and watches that are needed."""
@@ -267,7 +216,7 @@ class ReferenceCache:
     def discovery_failed(self, kind: Kind) -> None:
         """Record that it is not known whether the API server serves a kind."""
         state = self._kinds.get(kind)
-        if state is not None and state.problem == _LOADING and monotonic() - state.since > PATIENCE:
+        if state is not None and state.problem == LOADING and monotonic() - state.since > PATIENCE:
             state.problem = Missing(Cause.UNAVAILABLE)
             self._note(key for one in state.objects.values() for key in one.users)
 
@@ -290,9 +239,9 @@ class ReferenceCache:
         one = self._object(kind, name)
         if one is not None:
             for body in page.items:
-                self._put(kind, one, body)
+                self._note(one.put(kind, body))
             if not page.items and not one.version:
-                self._put_absent(one, page.resource_version)
+                self._note(one.put_absent(page.resource_version))
         self._reads.pop((kind, name), None)
 
     def read_failed(self, kind: Kind, name: ObjectName, error: Exception) -> None:
@@ -334,7 +283,7 @@ class ReferenceCache:
         if is_later(found.version, page.resource_version):
             # The cluster was restored from a backup, so its versions have become lower. Any version is newer now.
             for name, one in state.objects.items():
-                if one.version and self._scope_of(state, name) == scope.namespace:
+                if one.version and self._scope_of(name) == scope.namespace:
                     one.version = "0"
         found.version = page.resource_version
         for body in page.items:
@@ -342,17 +291,17 @@ class ReferenceCache:
             one = state.objects.get(name)
             if one is not None:
                 found.seen.add(name)
-                self._put(scope.kind, one, body)
+                self._note(one.put(scope.kind, body))
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
         one = self._object(kind, _name_in(body))
         if one is not None:
-            self._put(kind, one, body)
+            self._note(one.put(kind, body))
 
     def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
-        one, version = self._object(kind, _name_in(body)), _version_of(body)
+        one, version = self._object(kind, _name_in(body)), version_of(body)
         if one is not None and not is_later(one.version, version):
-            self._put_absent(one, version)
+            self._note(one.put_absent(version))
 
     def listed(self, scope: WatchScope) -> None:
         state, found = self._kinds.get(scope.kind), self._scope(scope)
@@ -360,10 +309,10 @@ class ReferenceCache:
             return
         found.complete = True
         for name, one in state.objects.items():
-            if self._scope_of(state, name) != scope.namespace:
+            if self._scope_of(name) != scope.namespace:
                 continue
             if name not in found.seen and one.lists_before < found.lists and not is_later(one.version, found.version):
-                self._put_absent(one, found.version)
+                self._note(one.put_absent(found.version))
             if not one.is_known:
                 self._read(scope.kind, name)
         found.seen.clear()
@@ -385,7 +334,7 @@ class ReferenceCache:
         lasts = monotonic() - found.since > PATIENCE
         if isinstance(error, ForbiddenError) and (lasts or found.problem is not None):
             problem = Missing(Cause.FORBIDDEN)
-        elif found.problem == _LOADING and lasts:
+        elif found.problem == LOADING and lasts:
             problem = Missing(Cause.UNAVAILABLE)
         else:
             return  # known values stay valid, and unknown values are still loading
@@ -395,7 +344,7 @@ class ReferenceCache:
 
     # Inside
 
-    def _object(self, kind: Kind, name: ObjectName) -> _Object | None:
+    def _object(self, kind: Kind, name: ObjectName) -> ReferencedObject | None:
         state = self._kinds.get(kind)
         return state.objects.get(name) if state is not None else None
 
@@ -405,7 +354,7 @@ class ReferenceCache:
         found = state.scopes.get(scope.namespace) if state is not None else None
         return found if found is not None and found.number == scope.number else None
 
-    def _scope_of(self, state: _KindState, name: ObjectName) -> str:
+    def _scope_of(self, name: ObjectName) -> str:
         """The namespace whose list has an object; empty: the list of all namespaces."""
         return name.namespace if self._namespaces else ""
 
@@ -420,22 +369,18 @@ class ReferenceCache:
             state = self._kinds[kind] = _KindState()
             self.needs_changed.set()
         name = _name_of(state, reference, key.namespace)
-        one, needed = state.objects.get(name), _field_of(reference)
-        scope = state.scopes.get(self._scope_of(state, name))
+        one = state.objects.get(name)
+        scope = state.scopes.get(self._scope_of(name))
         is_new = one is None
         if one is None:
-            one = state.objects[name] = _Object(scope.lists if scope is not None else 0)
-        one.users = with_user(one.users, key)
-        one.references += 1
-        if one.values.setdefault(needed, _LOADING) == _LOADING and one.exists:
-            one.waiting = one.waiting or {}
-            one.waiting[key] = None
-        if not _is_name(state, name):
-            self._put_absent(one, "0")  # no object can have this name, so no request is sent
+            one = state.objects[name] = ReferencedObject(scope.lists if scope is not None else 0)
+        one.add(key, reference)
+        if not _is_name(name):
+            self._note(one.put_absent("0"))  # no object can have this name, so no request is sent
         elif state.served is None or not self._may_read(state, name):
             pass
         elif scope is None:
-            state.scopes[self._scope_of(state, name)] = _Scope(next(self._numbers))
+            state.scopes[self._scope_of(name)] = _Scope(next(self._numbers))
             self.needs_changed.set()
         elif (scope.complete or scope.problem is None) and not one.is_known:
             self._read(kind, name)
@@ -447,56 +392,29 @@ class ReferenceCache:
         state = self._kinds[kind]
         name = _name_of(state, reference, key.namespace)
         one = state.objects[name]
-        one.users = without_user(one.users, key)
-        one.references -= 1
+        one.remove(key)
         if one.users:
-            if len(one.values) > 2 * one.references:  # at least half of them are unused, so the search pays
+            if one.has_many_unused_fields:
                 self._forget_unused_fields(state, name, kind)
             return
         del state.objects[name]
-        scope = self._scope_of(state, name)
+        scope = self._scope_of(name)
         if not state.objects:
             del self._kinds[kind]
             self.needs_changed.set()
-        elif scope and not any(self._scope_of(state, other) == scope for other in state.objects):
+        elif scope and not any(self._scope_of(other) == scope for other in state.objects):
             state.scopes.pop(scope, None)
             self.needs_changed.set()
 
     def _forget_unused_fields(self, state: _KindState, name: ObjectName, kind: Kind) -> None:
         one = state.objects[name]
         used = {
-            _field_of(reference)
+            needed_field(reference)
             for key in dict.fromkeys(one.users)
             for reference in self._references_of(key)
             if _kind_of(reference) == kind and _name_of(state, reference, key.namespace) == name
         }
-        one.values = {needed: value for needed, value in one.values.items() if needed in used}
-
-    def _put(self, kind: Kind, one: _Object, body: Mapping[str, Any]) -> None:
-        """Record a version of an object, unless a newer one is known."""
-        version = _version_of(body)
-        if is_later(one.version, version):
-            return
-        before = (one.exists, one.deleting, one.allowed)
-        meta: Mapping[str, Any] = body["metadata"]
-        annotations: Mapping[str, Any] = meta.get("annotations") or {}
-        one.version, one.exists, one.problem = version, True, _LOADING
-        one.deleting = bool(meta.get("deletionTimestamp"))
-        one.allowed = allowed_referrers(str(annotations.get(ALLOW_REFERENCES_FROM) or ""))
-        values = {needed: _value(kind, needed, body) for needed in one.values}
-        differs = any(old not in (_LOADING, values[needed]) for needed, old in one.values.items())
-        if differs or before != (one.exists, one.deleting, one.allowed):
-            self._note(one.users)
-        else:
-            self._note(one.waiting or ())
-        one.values, one.waiting = values, None
-
-    def _put_absent(self, one: _Object, version: str) -> None:
-        """Record that an object does not exist in a version."""
-        if one.exists or not one.version:
-            self._note(one.users)
-        one.version, one.exists, one.deleting, one.allowed = version, False, False, _NOBODY
-        one.waiting, one.problem = None, _LOADING
+        one.keep_fields(used)
 
     def _read(self, kind: Kind, name: ObjectName) -> None:
         """Read an object, unless it is being read."""
@@ -507,7 +425,7 @@ class ReferenceCache:
 
     def _note_scope(self, state: _KindState, scope: str) -> None:
         for name, one in state.objects.items():
-            if self._scope_of(state, name) == scope:
+            if self._scope_of(name) == scope:
                 self._note(one.users)
 
     def _note(self, keys: Iterable[Key]) -> None:
@@ -549,23 +467,13 @@ def _kind_of(reference: Reference) -> Kind:
     return Kind(reference.api_version, reference.kind)
 
 
-def _field_of(reference: Reference) -> _Field:
-    return _field(reference.field, reference.field_path, reference.key)
-
-
-@lru_cache(1_000)
-def _field(needed_for: str, field_path: str, key: str) -> _Field:
-    """One object for equal fields, because most objects of a kind have the same fields."""
-    return _Field(needed_for, field_path, key)
-
-
 def _name_of(state: _KindState, reference: Reference, namespace: str) -> ObjectName:
     """The object that a reference of a resource in a namespace names."""
     namespaced = state.served is None or state.served.namespaced
     return ObjectName((reference.namespace or namespace) if namespaced else "", reference.name)
 
 
-def _is_name(state: _KindState, name: ObjectName) -> bool:
+def _is_name(name: ObjectName) -> bool:
     """Whether an object can have this name. Users choose the name, and it becomes part of requests."""
     has_namespace = not name.namespace or _NAMESPACE.fullmatch(name.namespace)
     return bool(has_namespace and _NAME.fullmatch(name.name))
@@ -574,17 +482,3 @@ def _is_name(state: _KindState, name: ObjectName) -> bool:
 def _name_in(body: Mapping[str, Any]) -> ObjectName:
     meta: Mapping[str, Any] = body.get("metadata") or {}
     return ObjectName(str(meta.get("namespace") or ""), str(meta.get("name") or ""))
-
-
-def _version_of(body: Mapping[str, Any]) -> str:
-    return str(body["metadata"].get("resourceVersion") or "")
-
-
-def _value(kind: Kind, needed: _Field, body: Mapping[str, Any]) -> str | Missing:
-    """The value of a field in an object."""
-    reference = Reference(needed.needed_for, kind.api_version, kind.kind, "", "", needed.field_path, needed.key)
-    try:
-        value = value_in(reference, body)
-    except WrongTypeError as error:
-        return Missing(Cause.WRONG_TYPE, str(error))
-    return value if value else Missing(Cause.NOT_READY)
