@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from esm_operator.planning.ownership import OWNER_TAGS
 from tests.bed import Bed, Resources
 from tests.e2e.manifests import HERE, mapping, provider_config, queue
 from tests.waiting import eventually
@@ -72,6 +73,24 @@ def test_a_mapping_deleted_in_aws_is_not_given_away(bed: Bed, tenant: Resources)
     for number in range(_COUNT):
         bed.wait_ready(f"ledger-{number}")
     wait_waiting(tenant)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["invented UUID", "UUID of the mapping"])
+def test_a_forged_status_blocks_no_replacement(bed: Bed, tenant: Resources, *, known: bool) -> None:
+    """An older, paused resource claims to have had the mapping."""
+    bed.operator("--sweep-interval=1")
+    tenant.apply(mapping("squatter", functionName="other", eventSourceARN=f"arn:aws:sqs:{HERE}:other"))
+    tenant.annotate("squatter", paused="true")
+    tenant.wait_condition("squatter", "Ready", "False", "Paused")
+    bed.apply(mapping("ledger", **spec(0, replacePolicy="Recreate")))
+    before = bed.wait_ready("ledger")["status"]["uuid"]
+    tenant.edit("squatter", spec(0, replacePolicy="Recreate"))
+    uuid = before if known else "11111111-2222-4333-8444-555555555555"
+    tenant.write_status("squatter", {"uuid": uuid, "applied": {"tags": sorted(OWNER_TAGS), "immutable": {}}})
+    bed.patch("ledger", {"startingPosition": "TRIM_HORIZON"})
+    eventually(lambda: [one["UUID"] for one in bed.mappings()] not in ([], [before]), "the mapping is replaced")
+    bed.wait_ready("ledger")
+    assert owners(bed) == {bed.namespace}
 
 
 def test_a_change_to_owner_tags_gives_no_mapping_away(bed: Bed, tenant: Resources) -> None:

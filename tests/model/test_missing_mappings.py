@@ -2,12 +2,13 @@
 
 import pytest
 
+from esm_operator.api.annotations import PAUSED
 from esm_operator.api.resource import Key
-from esm_operator.planning.ownership import owner_of
+from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
 from tests.model.aws import STREAM, Standing
 from tests.model.calls import Call
 from tests.model.script import KINESIS, ONE, SQS, Script, answer_all_but
-from tests.model.world import SWEEP_INTERVAL
+from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 
 #: A resource of another namespace that waits for the place of a mapping.
 WAITING = Key("b", "waiting")
@@ -113,6 +114,53 @@ def test_a_resource_that_had_another_mapping_does_not_come_first(script: Script)
     check(script)
 
 
+def test_a_paused_resource_that_had_another_mapping_keeps_no_place(script: Script) -> None:
+    script.apply(WAITING, **{**KINESIS, "functionName": "bills"})
+    script.begin()
+    script.cluster.edit(WAITING, {"metadata": {"annotations": {PAUSED: "true"}}, "spec": {"functionName": "orders"}})
+    script.aws.delete_event_source_mapping(UUID=script.mapping().uuid)
+    script.calmly(2 * SWEEP_INTERVAL)
+    script.apply(**KINESIS)
+    script.converge()
+    assert owner(script.mapping()) == str(ONE)
+
+
+def forge(script: Script, uuid: str) -> None:
+    """Let an older resource claim in its status that it had the mapping. It is paused, so it never creates one."""
+    uid = script.cluster.mappings[WAITING]["metadata"]["uid"]
+    tags = Owner(CLUSTER_NAME, WAITING.namespace, WAITING.name, uid).tags()
+    status = {"uuid": uuid, "applied": {"tags": sorted(OWNER_TAGS), "immutable": {}}, "tagsAll": tags}
+    script.cluster.edit(WAITING, {"status": status})
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_forged_status_takes_no_place(script: Script, *, theirs: bool, restarted: bool, by_hand: bool) -> None:
+    """A user may be able to write the status of an older resource, and even knows the UUID of the mapping."""
+    script.apply(WAITING, functionName="bills", eventSourceARN=SQS["eventSourceARN"])
+    script.cluster.edit(WAITING, {"metadata": {"annotations": {PAUSED: "true"}}})
+    script.begin()
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    script.calmly(SWEEP_INTERVAL)
+    mapping = script.mapping()
+    assert owner(mapping) == str(ONE)
+    script.edit(WAITING, **KINESIS)
+    forge(script, mapping.uuid if theirs else "11111111-2222-4333-8444-555555555555")
+    script.calmly(SWEEP_INTERVAL)
+    if restarted:
+        script.world.crash()
+    if by_hand:
+        script.aws.delete_event_source_mapping(UUID=mapping.uuid)
+    else:
+        script.edit(startingPosition="TRIM_HORIZON")
+    script.world.start() if restarted else None
+    script.calmly(4 * SWEEP_INTERVAL)
+    assert script.reason() == "Enabled"
+    assert owner(script.mapping()) == str(ONE)
+    assert script.mapping().uuid != mapping.uuid
+
+
 def test_the_place_is_free_when_the_resource_is_deleted(script: Script) -> None:
     begin(script)
     script.delete()
@@ -139,3 +187,19 @@ def test_a_mapping_without_its_tags_is_not_adopted_while_its_resource_exists(scr
     script.edit(adoption={"policy": "IfExists"})
     script.calmly(2 * SWEEP_INTERVAL)
     assert owner(script.mapping()) == str(ONE)
+
+
+def test_a_forged_status_gives_no_mapping_without_tags_away(script: Script) -> None:
+    """Two statuses record the mapping, and the forged one is that of the older resource."""
+    script.apply(WAITING, functionName="bills", eventSourceARN=SQS["eventSourceARN"])
+    script.cluster.edit(WAITING, {"metadata": {"annotations": {PAUSED: "true"}}})
+    script.begin()
+    script.apply(**KINESIS)
+    script.calmly(SWEEP_INTERVAL)
+    script.edit(WAITING, **KINESIS, adoption={"policy": "IfExists"})
+    forge(script, script.mapping().uuid)
+    script.mapping().tags.clear()
+    script.cluster.edit(WAITING, {"metadata": {"annotations": {PAUSED: None}}})
+    script.calmly(4 * SWEEP_INTERVAL)
+    assert script.reason(WAITING) == "Conflict"
+    assert owner(script.mapping()) == ""

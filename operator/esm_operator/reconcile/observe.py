@@ -1,5 +1,6 @@
 """The observation for one plan, from the inventory and from the resource state in memory."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.target import ResolvedTarget
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.ownership_records import may_be_in, tags_in_place, with_recorded_owner
+from esm_operator.reconcile.resource_state import ResourceState
 
 #: The most resources of a ring that a message names. A longer ring shows the ordinary Conflict.
 _LONGEST_RING = 8
@@ -93,36 +95,46 @@ def _holder(context: ReconcileContext) -> str:
 
     The mapping is missing, because the resource replaces the mapping, or a user deleted the mapping in AWS. Until the
     resource creates the mapping again, others with the same function and source could take its place. Of several such
-    resources, the oldest comes first. A resource that cannot create the mapping does not count.
+    resources, the last one that had the mapping comes first. A resource that cannot create the mapping does not count.
+
+    Users may be able to write statuses. So a status alone keeps no other resource from its place that had the mapping
+    too, as far as is known. It does not count against a mapping that this process has created or deleted itself.
     """
     desired, connected, resource = context.desired, context.connected, context.resource
     wanted = digests(desired.identity, desired.consumer_group)
 
-    def had_it(record: MappingRecord, spec: MappingSpec) -> bool:
+    def had_until(record: MappingRecord, spec: MappingSpec, state: ResourceState) -> float | None:
+        """The monotonic time until which a resource had it. -inf: only its status says so. None: it had not."""
         entry, former = connected.inventory.get(record.uuid), connected.inventory.former(record.uuid)
         if not record.owns or (entry is not None and entry.state != "Deleting"):
-            return False  # a mapping that exists is a candidate, or its identity has changed
+            return None  # a mapping that exists is a candidate, or its identity has changed
         if spec.adoption.policy == "Required" or wanted.isdisjoint(digests(spec.identity, spec.consumer_group)):
-            return False
+            return None
         had = former.keys if former is not None else None
         had = digests(entry.identity, entry.consumer_group) if entry is not None else had
-        return had is None or not wanted.isdisjoint(had)
+        if had is not None and wanted.isdisjoint(had):
+            return None
+        if had is None or record.uuid not in (state.created, state.deleted):
+            return -math.inf
+        return former.at if former is not None and entry is None else math.inf
 
     def may_create(other: Resource) -> bool:
         scope = _scope_here(context, other)
         return scope is not None and scope.refusal(other.spec.values, uuid=other.uuid) is None
 
-    holders = [
-        other
-        for other in context.cache.with_same_source(resource)
-        if not other.deleting
-        and may_be_in(other, context.states.of(other.key).place, connected.place)
-        and had_it(MappingRecord.of(other), other.spec)
-        and may_create(other)
-    ]
-    if had_it(context.record, resource.spec):
-        holders.append(resource)
-    first = min(holders, key=lambda one: (one.created, one.uid), default=resource)
+    holders: list[tuple[float, Resource]] = []
+    for other in context.cache.with_same_source(resource):
+        state = context.states.of(other.key)
+        if other.deleting or not may_be_in(other, state.place, connected.place):
+            continue
+        until = had_until(MappingRecord.of(other), other.spec, state)
+        if until is not None and may_create(other):
+            holders.append((until, other))
+    own = had_until(context.record, resource.spec, context.state)
+    if own is not None:
+        holders = [(until, other) for until, other in holders if until > -math.inf]
+        holders.append((own, resource))
+    _, first = min(holders, key=lambda one: (-one[0], one[1].created, one[1].uid), default=(0.0, resource))
     return str(first.key) if first is not resource else ""
 
 

@@ -49,9 +49,8 @@ def with_recorded_owner(
     """
     if tags is None or owner_of(tags) is not None:
         return tags
-    recorded = [one for one in _recorded(context, entry.uuid) if not _leaves(one)]
-    owner = _oldest(recorded) if recorded else context.resource
-    return tags if owner is context.resource else {**tags, **_owner_tags(context, owner)}
+    others = [one for one in _recorded(context, entry.uuid) if one is not context.resource and not _leaves(one)]
+    return {**tags, **_owner_tags(context, _oldest(others))} if others else tags
 
 
 def known_tags(context: ReconcileContext, entry: InventoryEntry) -> Mapping[str, str] | None:
