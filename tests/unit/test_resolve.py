@@ -196,7 +196,7 @@ def test_each_problem_has_a_message_with_the_field_and_the_value_that_stays(caus
     assert "spec.eventSourceRef" in text
     assert (f'keeps the last value, which is "{ARN}"' in text) == recorded
     assert ("changes nothing in AWS without the value" in text) != recorded
-    assert stalls(found) == (cause is Cause.WRONG_TYPE)
+    assert stalls(found) == (cause in (Cause.UNMANAGED_NAMESPACE, Cause.WRONG_TYPE))
 
 
 def test_the_message_without_consent_names_the_annotation_to_add() -> None:
@@ -212,6 +212,18 @@ def test_the_message_without_consent_names_the_annotation_to_add() -> None:
         'lambda.esm-operator.io/allow-references-from of the Queue "orders" in the namespace "platform" to "shop"'
         in text
     )
+
+
+def test_the_message_about_an_unmanaged_namespace_names_the_list_of_namespaces() -> None:
+    spec = {"functionName": "orders", "eventSourceRef": QUEUE | {"namespace": "platform"}}
+    one = resolved(resource(spec=spec), eventSourceRef=Missing(Cause.UNMANAGED_NAMESPACE))
+    assert one.unresolved is not None
+    text = message_of(finding(one.unresolved, "shop"))
+    assert 'the namespace of the Queue "orders" in the namespace "platform"' in text
+    assert 'Refer to an object in the namespace "shop", or add the namespace' in text
+    assert "setting --namespaces, value namespaces of the chart" in text
+    assert "references." not in text
+    assert "permission" not in text
 
 
 @pytest.mark.parametrize(

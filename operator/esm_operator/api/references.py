@@ -112,6 +112,7 @@ class Cause(StrEnum):
     UNAVAILABLE = "the API server does not answer requests for the kind"
     KIND_NOT_FOUND = "the API server has no such kind"
     FORBIDDEN = "the operator may not watch the kind"
+    UNMANAGED_NAMESPACE = "the operator does not manage the namespace of the object"
     NO_CONSENT = "the object does not allow the reference, or does not exist"
     NOT_READY = "the object has no value yet"
     DELETING = "the object is being deleted"

@@ -80,7 +80,8 @@ def with_recorded_values(resource: Resource) -> Resource:
 def finding(problem: ReferenceProblem, namespace: str) -> Finding:
     """The reason why a reference of a resource in a namespace has no value.
 
-    If the object does not allow the reference, the finding is the same as for an object that does not exist.
+    If the object does not allow the reference, the finding is the same as for an object that does not exist. For a
+    namespace that the operator does not manage, the finding does not depend on any object.
     """
     reference, (cause, detail), kept = problem
     row = kind_of(reference.api_version, reference.kind)
@@ -105,6 +106,7 @@ _FINDINGS: Mapping[Cause, Finding] = {
     Cause.UNAVAILABLE: Finding("ReferenceNotReady", "Unavailable"),
     Cause.KIND_NOT_FOUND: Finding("ReferenceNotFound", "Kind"),
     Cause.FORBIDDEN: Finding("ReferenceForbidden", "Access"),
+    Cause.UNMANAGED_NAMESPACE: Finding("ReferenceForbidden", "Namespace"),
     Cause.NO_CONSENT: Finding("ReferenceForbidden"),
     Cause.NOT_READY: Finding("ReferenceNotReady"),
     Cause.DELETING: Finding("ReferenceNotReady", "Deleting"),

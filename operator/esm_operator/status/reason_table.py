@@ -578,6 +578,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         'lambda.esm-operator.io/aggregate-to-references: "true".',
         Next.CONTINUES,
     ),
+    ("ReferenceForbidden", "Namespace"): Row(
+        "The operator does not manage the namespace of the {object}, so it reads no objects there and cannot get the "
+        "value of spec.{field}.{last_value}",
+        'Refer to an object in the namespace "{namespace}", or add the namespace of the object to the namespaces that '
+        "the operator manages (setting --namespaces, value namespaces of the chart).",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     ("InvalidSpec", "Values"): Row("The values of references are {references}.", next=Next.PART),
     ("InvalidSpec", "Reference"): Row(
         "The spec of the {mapping} in {place} is invalid. {value_field} of the {object} is {detail}, but spec.{field} "
