@@ -333,7 +333,10 @@ class ResourceCache:
 
 
 def _references(resource: Resource | None) -> Sequence[Reference]:
-    return references_of(resource.packed_spec.unpacked) if resource is not None and resource.has_references else ()
+    """The references of a resource whose objects are to be read."""
+    if resource is None or not resource.has_references:
+        return ()
+    return tuple(one for one in references_of(resource.packed_spec.unpacked) if one.is_readable)
 
 
 def _age(claim: _Claim) -> tuple[str, str]:

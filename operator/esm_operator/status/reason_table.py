@@ -594,6 +594,13 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
         Ends.PERSON,
     ),
+    ("InvalidSpec", "ReferenceKind"): Row(
+        "The spec of the {mapping} in {place} is invalid. spec.{field} refers to {kind} ({api_version}), but the "
+        "operator never reads Secrets of Kubernetes and resources of its own kinds.{last_value}",
+        "Refer to an object of another kind, such as a ConfigMap, or set spec.{replaced} instead of spec.{field}.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     # AWS refused a request, or could not be reached.
     ("NoRegion", ""): Row(
         "The operator does not know the AWS region of the {mapping}.",
