@@ -7,6 +7,7 @@ from typing import Any
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, PREFIX, explain
 from esm_operator.api.identity import ConsumerGroup
 from esm_operator.api.reasons import of_state
+from esm_operator.api.recorded_status import Condition
 from esm_operator.api.references import Reference, ResolvedReference
 from esm_operator.api.rule import listed
 from esm_operator.aws import error_table
@@ -70,6 +71,7 @@ VALUES: Mapping[str, Any] = {
     "grant": "ack",
     "group": _GROUP,
     "heir": "shop/new-orders",
+    "heir_problem": Condition("Ready", "False", "FunctionNotFound", 'The function "orders" was not found.'),
     "holder": "EventSourceMapping returns",
     "kept": "",
     "kept_fields": "AWS keeps the last value of spec.loggingConfig.systemLogLevel.",

@@ -98,8 +98,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("HandingOver", ""): Row(
         "Mapping {uuid} in {place} is not deleted, because the resource {heir} will take it over "
-        "(spec.adoption.takeOverFrom).",
-        "If {heir} does not become Ready, check its conditions. To delete the mapping, delete {heir} or remove its "
+        "(spec.adoption.takeOverFrom).{heir_problem}",
+        "To finish the take-over, correct {heir}. To delete the mapping instead, delete {heir} or remove its "
         "spec.adoption.",
         Next.CONTINUES,
     ),
