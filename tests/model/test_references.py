@@ -107,7 +107,7 @@ def test_an_item_that_moves_in_its_list_has_an_event_only_if_its_value_changes(
     refers = {"type": "SASL_SCRAM_512_AUTH", "uriRef": FUNCTION_REF}
     others = [{"type": "CLIENT_CERTIFICATE_TLS_AUTH", "uriRef": TOPIC_REF}]
     script.set_names(function=secrets[0], topic=secrets[2])
-    spec = {"functionName": "orders", "eventSourceARN": KAFKA, "topics": ["orders"]}
+    spec: dict[str, Any] = {"functionName": "orders", "eventSourceARN": KAFKA, "topics": ["orders"]}
     script.apply(**spec, sourceAccessConfigurations=[*others, refers])
     script.begin()
     shown = changes_shown(script)
