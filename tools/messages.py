@@ -7,6 +7,7 @@ from typing import Any
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, PREFIX, explain
 from esm_operator.api.identity import ConsumerGroup
 from esm_operator.api.reasons import of_state
+from esm_operator.api.recorded_status import Condition
 from esm_operator.api.references import Reference, ResolvedReference
 from esm_operator.api.rule import listed
 from esm_operator.aws import error_table
@@ -70,6 +71,7 @@ VALUES: Mapping[str, Any] = {
     "grant": "ack",
     "group": _GROUP,
     "heir": "shop/new-orders",
+    "heir_problem": Condition("Ready", "False", "FunctionNotFound", 'The function "orders" was not found.'),
     "holder": "EventSourceMapping returns",
     "kept": "",
     "kept_fields": "AWS keeps the last value of spec.loggingConfig.systemLogLevel.",
@@ -95,6 +97,7 @@ VALUES: Mapping[str, Any] = {
     "position": message("Created", "FromStart"),
     "previous": Owner("old", "shop", "orders"),
     "problems": (_PROBLEM,),
+    "replaced": _REFERENCE.value_path,
     "references": (ResolvedReference(_REFERENCE, SUBJECT.event_source),),
     "refused": "",
     "region": "us-west-2",
@@ -156,6 +159,7 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("ProcessingRecovered", ""): {"result": 'Lambda reports "OK."'},
     **{key: {"field": _REFERENCE.path} for key in TABLE if "Reference" in "".join(key)},
     ("ImmutableFieldChanged", "Reference"): {"fields": ("eventSourceARN",)},
+    ("InvalidSpec", "ReferenceKind"): {"field": _REFERENCE.path, "api_version": "v1", "kind": "Secret"},
     ("ReferenceForbidden", ""): {"field": _REFERENCE.path, "annotation": ALLOW_REFERENCES_FROM},
     ("Replacing", "SameGroup"): {"group": _GROUP.name},
     ("Tagged", ""): {"change": tagged(actions.Tag(UUID, {"team": "shop"}, frozenset({"stage"})))},

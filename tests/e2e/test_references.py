@@ -324,7 +324,7 @@ def test_an_operator_for_some_namespaces_reads_only_these(bed: Bed) -> None:
     put(bed, QUEUE, "orders", body("orders"), bank, allow="*")
     bed.apply(user(), user("foreign", namespace=bank))
     bed.wait_ready("orders")
-    bed.wait_condition("foreign", "Reconciling", "True", "ReferenceForbidden")
+    bed.wait_condition("foreign", "Stalled", "True", "ReferenceForbidden")
     assert sources(bed) == [arn("orders")]
 
 

@@ -27,7 +27,15 @@ TRANSITION = 6.0
 WINDOW = "MaximumBatchingWindowInSeconds"
 #: A batching window that AWS refuses in each Update.
 REFUSED_WINDOW = 66
-_SETTINGS = ("BatchSize", WINDOW, "FilterCriteria", "ScalingConfig", "FunctionResponseTypes", "ProvisionedPollerConfig")
+_SETTINGS = (
+    "BatchSize",
+    WINDOW,
+    "FilterCriteria",
+    "ScalingConfig",
+    "FunctionResponseTypes",
+    "ProvisionedPollerConfig",
+    "SourceAccessConfigurations",
+)
 _KAFKA_CONFIG = "AmazonManagedKafkaEventSourceConfig"
 _MOVING = ("Creating", "Updating", "Enabling", "Disabling", "Deleting")
 

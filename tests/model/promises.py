@@ -11,7 +11,9 @@ Specs are compared with their effective values. Of a reference, that is the pres
 cannot be used, it is the value that ``status.references`` records.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from esm_operator.api.annotations import ORPHAN, PAUSED
@@ -39,6 +41,39 @@ class BrokenPromiseError(AssertionError):
     """The operator has broken a promise."""
 
 
+#: Seconds between the last read of a mapping and a request to create its replacement, at most.
+_READ_BEFORE = 300.0
+
+
+@dataclass
+class _Left:
+    """The values of a mapping that others may have set."""
+
+    owner: tuple[str, str]
+    """The resource (namespace/name) that the owner tags name, and its uid."""
+    source: str
+    ends: float | None = None
+    """The time at which the operator asked to delete it to replace it; None: it has not."""
+    ignored: frozenset[str] = frozenset()
+    """The fields that were ignored then."""
+    noted: list[tuple[float, Mapping[str, Any]]] = field(default_factory=list[tuple[float, Mapping[str, Any]]])
+    """The values, and the times since which they have been noted."""
+
+    def note(self, now: float, values: Mapping[str, Any]) -> None:
+        """Note the present values. None: AWS set it, so it is not left to others."""
+        if not self.noted or self.noted[-1][1] != values:
+            self.noted.append((now, values))
+
+    def values_since(self, name: str, now: float) -> list[Any]:
+        """The values that a field may have had when the operator read the mapping. All, if AWS itself set one."""
+        end = self.ends if self.ends is not None else now
+        times = [time for time, _ in self.noted[1:]] + [math.inf]
+        recent = [
+            values[name] for (_, values), until in zip(self.noted, times, strict=True) if until > end - _READ_BEFORE
+        ]
+        return [True, False] if None in recent else recent
+
+
 class Promises:
     """Checks the promises in one world."""
 
@@ -55,6 +90,8 @@ class Promises:
         self.told = False
         self.held: set[Key] = set()
         """Resources that were paused already when all was quiet."""
+        self._left: dict[str, _Left] = {}
+        """What others may have set in the mappings that exist, or that the operator replaces, by UUID."""
         self.writes = 0
         """Requests to AWS that write, counted."""
 
@@ -68,6 +105,7 @@ class Promises:
     def sent(self, call: Call) -> None:
         """Check a write request to AWS when it is sent."""
         self.writes += 1
+        self._note_left()
         if call.name == "create_event_source_mapping":
             self._create_sent(call)
             return
@@ -92,6 +130,9 @@ class Promises:
             return
         self._check_asked(call, one, resource)
         self._check_ignored(call, one, resource)
+        left = self._left.get(uuid)
+        if call.name == "delete_event_source_mapping" and left is not None and left.ends is None:
+            left.ends, left.ignored = self.world.clock.now, resource.spec.ignored.fields
 
     def quiet(self) -> None:
         """No request is in progress. From now on, no request for a paused resource is allowed."""
@@ -108,6 +149,8 @@ class Promises:
         self._check_held(call, owner)
         resource = self._known(owner) if owner is not None else None
         self._check_values(call, resource)
+        if resource is not None and resource.uuid in self._left:
+            self._check_left(call, resource, self._left[resource.uuid])
         if resource is None:
             self.fail(f"{call} for no resource")
         elif resource.deleting or resource.packed_spec.get("managementPolicy") == "Observe":
@@ -168,6 +211,48 @@ class Promises:
         if any(map(ignored.has_tag, keys)):
             self.fail(f"{call} changes tags that ignoreChanges names")
 
+    def _check_left(self, call: Call, resource: Resource, left: "_Left") -> None:
+        """A mapping that replaces another one gets the values of ignored fields that others have set in the former.
+
+        The operator may have read them some time before.
+        """
+        if left.owner != (str(resource.key), resource.uid) or left.source.split(":")[2] != _service(call):
+            return
+        asked = call.what
+        sent: dict[str, Any] = {
+            "batchSize": asked.get("BatchSize", default_batch(asked["EventSourceArn"])),
+            _WINDOW_FIELD: asked.get(WINDOW, 0),
+            "enabled": asked.get("Enabled", True),
+        }
+        ignored = resource.spec.ignored.fields & (left.ignored if left.ends is not None else sent.keys())
+        for name in sent.keys() & ignored:
+            values = left.values_since(name, self.world.clock.now)
+            if sent[name] not in values:
+                self.fail(f"{call} has the {name} {sent[name]}, though others have left {values}")
+
+    def forget_left(self) -> None:
+        """Forget the values of others, because users removed the notes of the operator."""
+        self._left.clear()
+
+    def _note_left(self) -> None:
+        """Note the values that mappings have."""
+        for uuid, one in self.world.aws.standing.items():
+            owner = owner_of(one.tags)
+            if owner is None:
+                self._left.pop(uuid, None)
+                continue
+            named = (f"{owner.namespace}/{owner.name}", owner.uid)
+            left = self._left.get(uuid)
+            if left is None or left.owner != named:
+                left = self._left[uuid] = _Left(named, one.source)
+            if left.ends is None:
+                enabled = None if is_by_aws(one.reason) else one.enabled
+                values = {"batchSize": one.config["BatchSize"], _WINDOW_FIELD: one.config[WINDOW], "enabled": enabled}
+                left.note(self.world.clock.now, values)
+        for uuid in [uuid for uuid, left in self._left.items() if left.ends is None]:
+            if uuid not in self.world.aws.standing:
+                del self._left[uuid]  # others deleted it, and nobody knows its last values
+
     def _takes_over(self, call: Call, one: Standing, owner: Owner | None) -> bool:
         """Check tags that change the owner of a mapping. Returns whether they change it."""
         taker = owner_of(call.what["Tags"])
@@ -203,6 +288,7 @@ class Promises:
 
     def check(self) -> None:
         """Check the promises that hold at every moment. Raises BrokenPromiseError."""
+        self._note_left()
         process = self.world.process
         for failure in (*self.world.bugs, *(process.loop.failures if process is not None else ())):
             self.fail(f"The operator failed: {failure}")
@@ -396,6 +482,11 @@ class Promises:
     def is_refused(self) -> bool:
         """Whether AWS refuses a field of a resource. The operator sends the field again from time to time."""
         return any(_ready(body).get("reason") == "RefusedByAWS" for body in self.world.cluster.mappings.values())
+
+
+def _service(call: Call) -> str:
+    """The service of the source that a Create names."""
+    return str(call.what["EventSourceArn"]).split(":")[2]
 
 
 def _recorded(body: Mapping[str, Any], name: str, reference: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Scripted scenarios: what ends the back-off of a resource, and what it is counted by."""
 
+import random
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from esm_operator.api.annotations import ORPHAN, RECONCILE_AT
 from tests.model.aws import QUEUE, refusal
 from tests.model.calls import Call
 from tests.model.cluster import Answer
+from tests.model.conftest import SEED
 from tests.model.script import ONE, SQS, Script, answers
 
 
@@ -113,3 +115,7 @@ def test_a_release_is_reported_only_when_it_has_happened(script: Script, monkeyp
         assert "Orphaned" not in events
     script.calmly(120)
     assert script.gone()
+
+
+def test_the_jitter_is_the_same_in_each_run() -> None:
+    assert random.getstate() == random.Random(SEED).getstate()

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from esm_operator.clock import replaced
-from tests.model.aws import KAFKA, Standing
-from tests.model.script import KINESIS, ONE, SQS, Script
+from tests.model.aws import KAFKA, TRANSITION, Standing, refusal
+from tests.model.script import KINESIS, ONE, SQS, Script, answers
 from tests.model.world import SWEEP_INTERVAL
 
 #: A spec that leaves three values to others, and can be replaced.
@@ -60,7 +61,7 @@ def test_ignored_values_stay_as_others_have_set_them(script: Script) -> None:
     before = script.promises.writes
     assert values(one) == OTHERS
     assert condition(script, "Ready")[:2] == ("True", "Disabled")
-    assert "spec.ignoreChanges has enabled" in condition(script, "Ready")[2]
+    assert "remove enabled from spec.ignoreChanges" in condition(script, "Ready")[2]
     assert condition(script, "Synced")[:2] == ("True", "InSync")
     assert script.status()["applied"]["ignored"] == {"batchSize": "7", "enabled": "false", "tags.team": '"blue"'}
     restart(script)
@@ -197,6 +198,47 @@ def test_a_tag_that_others_set_just_before_a_replacement_of_another_identity_is_
     new = script.mapping()
     assert new.uuid != old.uuid
     assert new.tags["team"] == "blue"
+
+
+BUSY = refusal("ListTags", "ResourceInUseException", 400, "The mapping is being changed.")
+UNANSWERED = ReadTimeoutError(endpoint_url="https://lambda.eu-west-1.amazonaws.com/")
+
+
+@pytest.mark.parametrize(
+    ("refused", "change"),
+    [
+        pytest.param(BUSY, TRANSITION, id="others change the mapping just before each request"),
+        pytest.param(BUSY, 0.0, id="AWS shows no change"),
+        pytest.param(UNANSWERED, 0.0, id="no answer"),
+    ],
+)
+def test_tags_that_aws_does_not_answer_before_a_replacement_cost_a_bounded_number_of_calls(
+    script: Script, refused: Exception, change: float
+) -> None:
+    spec: dict[str, Any] = {**LEFT, "ignoreChanges": ["tags.team"]}
+    script.apply(**spec)
+    script.begin()
+    old, began = script.mapping(), script.world.clock.now
+    old.tags = {**old.tags, "team": "blue"}
+    asked: list[float] = []
+
+    def refuse(really: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        if old.arn != arguments["Resource"] or script.world.clock.now >= began + 300:
+            return really(**arguments)
+        asked.append(script.world.clock.now)
+        if change:
+            old.state, old.due = "Updating", script.world.clock.now + change
+        raise refused
+
+    answers(script, "list_tags", refuse)
+    script.edit(eventSourceARN=f"{KINESIS['eventSourceARN']}-2")
+    script.calmly(300)
+    assert 2 <= len(asked) <= 60
+    assert [*script.aws.standing] == [old.uuid], "nothing is created without the tags"
+    assert not script.said("OperatorError")
+    script.converge()
+    assert script.mapping().uuid != old.uuid
+    assert script.mapping().tags["team"] == "blue"
 
 
 def test_a_mapping_that_is_created_again_gets_the_values_of_others(script: Script) -> None:

@@ -313,6 +313,7 @@ class Model(RuleBasedStateMachine):
     def _wipe_status(self, key: Key) -> None:
         if self._alive(key) and self._findable(key):
             self.promises.handled.add(key)
+            self.promises.forget_left()
             self.world.cluster.edit(key, {"status": None})
             self.world.cluster.edit(key, {"status": {"observedGeneration": -1}})
 
@@ -337,6 +338,7 @@ class Model(RuleBasedStateMachine):
         if not with_status and not all(self._findable(key) for key in bodies):
             return
         self.deletions.clear()
+        self.promises.forget_left()
         for key in bodies:
             self.world.cluster.lose(key)
         for key, body in bodies.items():

@@ -11,7 +11,7 @@ import pytest
 
 from esm_operator.api.resource import Key
 from esm_operator.clock import replaced
-from tests.model.aws import KAFKA, NEW_STREAM, QUEUE, STREAM
+from tests.model.aws import ACCOUNT, KAFKA, NEW_STREAM, QUEUE, REGION, STREAM
 from tests.model.calls import Call
 from tests.model.objects import (
     ACK_STREAM,
@@ -83,6 +83,46 @@ def test_a_mapping_follows_its_reference(script: Script, spec: Any, old: Any, ne
     set_new(script)
     script.converge()
     assert has(script) == new
+
+
+def changes_shown(script: Script) -> list[str]:
+    """From now on, the messages of the Events about changed values."""
+    shown: list[str] = []
+    really = script.cluster.request
+
+    def request(method: str, path: str, body: Any) -> Any:
+        if path.endswith("/events") and body["reason"] == "ReferenceChanged":
+            shown.append(body["message"])
+        return really(method, path, body)
+
+    script.cluster.request = request
+    return shown
+
+
+@pytest.mark.parametrize("value_changes", [True, False])
+def test_an_item_that_moves_in_its_list_has_an_event_only_if_its_value_changes(
+    script: Script, value_changes: bool
+) -> None:
+    secrets = [f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}" for name in ("one", "two", "three")]
+    refers = {"type": "SASL_SCRAM_512_AUTH", "uriRef": FUNCTION_REF}
+    others = [{"type": "CLIENT_CERTIFICATE_TLS_AUTH", "uriRef": TOPIC_REF}]
+    script.set_names(function=secrets[0], topic=secrets[2])
+    spec: dict[str, Any] = {"functionName": "orders", "eventSourceARN": KAFKA, "topics": ["orders"]}
+    script.apply(**spec, sourceAccessConfigurations=[*others, refers])
+    script.begin()
+    shown = changes_shown(script)
+    script.world.crash()  # so that one write of the status shows the move and the value
+    script.edit(sourceAccessConfigurations=[refers, *others])
+    if value_changes:
+        script.set_names(function=secrets[1], topic=secrets[2])
+    script.world.start()
+    script.calmly(60)
+    recorded = [(one["field"], one["value"]) for one in script.status()["references"]]
+    first, second = (f"sourceAccessConfigurations[{number}].uriRef" for number in range(2))
+    assert recorded == [(first, secrets[value_changes]), (second, secrets[2])]
+    changed = f"has changed from {secrets[0]} to {secrets[1]}."
+    assert len(shown) == value_changes
+    assert all(f"spec.{first}" in text and text.endswith(changed) for text in shown), shown
 
 
 # A value that changes while a request waits for its answer

@@ -127,6 +127,48 @@ def test_the_mapping_is_deleted_if_the_heir_is_deleted_too(script: Script) -> No
     script.converge()
 
 
+def message(script: Script) -> str:
+    """The message of the condition Ready of the resource that is deleted."""
+    return next(one["message"] for one in script.status()["conditions"] if one["type"] == "Ready")
+
+
+def test_the_message_of_a_deletion_that_waits_has_the_problem_of_the_heir_and_the_remedies(script: Script) -> None:
+    script.apply(**KINESIS)
+    script.begin()
+    script.apply(TWO, **KINESIS, adoption={**RENAMED, "policy": "Required", "uuid": script.mapping().uuid})
+    script.edit(TWO, functionName="arn:aws:lambda:us-east-1:123456789012:function:orders")
+    script.delete()
+    script.calmly(90)
+    assert (script.reason(ONE), script.reason(TWO)) == ("HandingOver", "InvalidSpec")
+    text = message(script)
+    assert f"the resource {TWO} will take it over" in text
+    assert 'That resource is not Ready (InvalidSpec). Its message is "' in text
+    assert "spec.functionName is a function in us-east-1" in text
+    assert f"To finish the take-over, correct {TWO}. To delete the mapping instead, delete {TWO} or remove its" in text
+    script.edit(TWO, functionName="orders")
+    script.calmly(60)
+    assert script.gone(ONE)
+    script.converge()
+
+
+def test_the_message_shows_no_problem_of_an_heir_in_another_namespace(script: Script) -> None:
+    script.apply(**KINESIS)
+    script.begin()
+    consent(script)
+    script.apply(THREE, **{**KINESIS, "functionName": "arn:aws:lambda:us-east-1:123456789012:function:orders"})
+    script.edit(THREE, adoption=RENAMED)
+    script.delete()
+    script.calmly(90)
+    assert (script.reason(ONE), script.reason(THREE)) == ("HandingOver", "InvalidSpec")
+    assert f"the resource {THREE} will take it over" in message(script)
+    assert "InvalidSpec" not in message(script)
+    assert "us-east-1" not in message(script)
+    script.edit(THREE, functionName="orders")
+    script.calmly(60)
+    assert script.gone(ONE)
+    script.converge()
+
+
 def test_a_move_to_another_namespace_needs_consent(script: Script) -> None:
     script.apply(**KINESIS)
     script.begin()

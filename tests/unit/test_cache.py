@@ -59,6 +59,17 @@ def test_each_resource_that_is_taken_has_the_values_of_its_references(way: str) 
     assert taken.packed_spec["eventSourceARN"] == arn
 
 
+def test_a_kind_that_is_never_read_is_neither_discovered_nor_watched() -> None:
+    """An older CRD may have accepted the reference."""
+    cache = ResourceCache()
+    secret = {"apiVersion": "v1", "kind": "Secret", "name": "orders", "fieldPath": "data.arn"}
+    own = {**secret, "apiVersion": "lambda.esm-operator.io/v1", "kind": "ProviderConfig"}
+    cache.put(parse(body() | {"spec": {"functionRef": own, "eventSourceRef": secret}}))
+    assert (cache.references.unserved(), [*cache.references.scopes()]) == ({}, [])
+    assert not cache.references.needs_changed.is_set()
+    cache.forget(KEY)
+
+
 def test_an_object_is_read() -> None:
     read = parse(
         body(

@@ -204,7 +204,7 @@ def test_reasons_that_only_a_person_can_end_are_on_the_page_of_stalled_ones() ->
     ("of", "groups"),
     [
         (reasons.TargetReason, {STALLED, RETRIED}),
-        (reasons.ReferenceReason, {RETRIED}),
+        (reasons.ReferenceReason, {STALLED, RETRIED}),
         (reasons.ResolvedReason, {REFERENCES}),
         (reasons.ProcessingReason, {PROCESSING}),
         (reasons.AnnotationReason, {ANNOTATIONS}),

@@ -437,7 +437,7 @@ class TestKinds:
         assert scene.watched() == [(KIND, SERVED, "shop")]
         scene.list(queue(50), scope="shop")
         assert scene.find() == ARN
-        assert scene.find(QUEUE._replace(namespace="elsewhere")) is Cause.FORBIDDEN
+        assert scene.find(QUEUE._replace(namespace="elsewhere")) is Cause.UNMANAGED_NAMESPACE
         scene.use(Key("bank", "orders"), QUEUE)
         assert [one.namespace for one in scene.cache.scopes()] == ["shop", "bank"]
         scene.use(USER)

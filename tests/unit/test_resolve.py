@@ -22,6 +22,8 @@ ARN, OTHER_ARN = f"arn:aws:sqs:{HERE}:orders", f"arn:aws:sqs:{HERE}:orders-2"
 NAME = f"arn:aws:lambda:{HERE}:function:orders"
 RECORDED = {"field": "eventSourceRef", **QUEUE, "value": ARN}
 LOADING = Missing(Cause.LOADING)
+#: The CRD refuses references to these kinds.
+UNREADABLE_KINDS = [("v1", "Secret"), ("lambda.esm-operator.io/v1", "EventSourceMapping")]
 GONE = Missing(Cause.OBJECT_NOT_FOUND)
 
 
@@ -196,7 +198,24 @@ def test_each_problem_has_a_message_with_the_field_and_the_value_that_stays(caus
     assert "spec.eventSourceRef" in text
     assert (f'keeps the last value, which is "{ARN}"' in text) == recorded
     assert ("changes nothing in AWS without the value" in text) != recorded
-    assert stalls(found) == (cause is Cause.WRONG_TYPE)
+    assert stalls(found) == (cause in (Cause.UNMANAGED_NAMESPACE, Cause.NEVER_READ, Cause.WRONG_TYPE))
+
+
+@pytest.mark.parametrize(("api_version", "kind"), UNREADABLE_KINDS)
+def test_a_stored_reference_to_a_kind_that_is_never_read_is_invalid(api_version: str, kind: str) -> None:
+    """An older CRD may have accepted it. No lookup knows the object."""
+    refused = {"apiVersion": api_version, "kind": kind, "name": "orders", "fieldPath": "data.arn"}
+    one = resolve(resource(spec={"functionName": "orders", "eventSourceRef": refused}), Objects({}))
+    assert one.unresolved is not None
+    found = finding(one.unresolved, "shop")
+    text = message_of(found)
+    assert found.reason == "InvalidSpec"
+    assert (
+        f"spec.eventSourceRef refers to {kind} ({api_version}), but the operator never reads Secrets of Kubernetes"
+        in text
+    )
+    assert "or set spec.eventSourceARN instead of spec.eventSourceRef" in text
+    assert "CustomResourceDefinition" not in text
 
 
 def test_the_message_without_consent_names_the_annotation_to_add() -> None:
@@ -212,6 +231,18 @@ def test_the_message_without_consent_names_the_annotation_to_add() -> None:
         'lambda.esm-operator.io/allow-references-from of the Queue "orders" in the namespace "platform" to "shop"'
         in text
     )
+
+
+def test_the_message_about_an_unmanaged_namespace_names_the_list_of_namespaces() -> None:
+    spec = {"functionName": "orders", "eventSourceRef": QUEUE | {"namespace": "platform"}}
+    one = resolved(resource(spec=spec), eventSourceRef=Missing(Cause.UNMANAGED_NAMESPACE))
+    assert one.unresolved is not None
+    text = message_of(finding(one.unresolved, "shop"))
+    assert 'the namespace of the Queue "orders" in the namespace "platform"' in text
+    assert 'Refer to an object in the namespace "shop", or add the namespace' in text
+    assert "setting --namespaces, value namespaces of the chart" in text
+    assert "references." not in text
+    assert "permission" not in text
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from esm_operator.api.annotations import PREFIX
 from esm_operator.api.frozen_json import is_array, is_object
 from esm_operator.api.reference_kinds import (
     KEY,
@@ -40,6 +41,11 @@ class Reference(NamedTuple):
     field_path: str = ""
     """The field of the object that holds the value; empty: the field that the table of kinds has."""
     key: str = ""
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the operator reads objects of the kind. The CRD refuses references to the others."""
+        return not is_never_read(self.api_version, self.kind)
 
     @property
     def field(self) -> str:
@@ -102,6 +108,8 @@ class Cause(StrEnum):
     UNAVAILABLE = "the API server does not answer requests for the kind"
     KIND_NOT_FOUND = "the API server has no such kind"
     FORBIDDEN = "the operator may not watch the kind"
+    UNMANAGED_NAMESPACE = "the operator does not manage the namespace of the object"
+    NEVER_READ = "the operator never reads the kind"
     NO_CONSENT = "the object does not allow the reference, or does not exist"
     NOT_READY = "the object has no value yet"
     DELETING = "the object is being deleted"
@@ -128,6 +136,11 @@ class ReferenceProblem(NamedTuple):
     def passes(self) -> bool:
         """Whether the problem is temporary, because the operator is still reading. The status does not show it."""
         return self.missing.cause is Cause.LOADING
+
+
+def is_never_read(api_version: str, kind: str) -> bool:
+    """Whether the operator never reads a kind, even if it has permission: Secrets, and its own resources."""
+    return (api_version, kind) == ("v1", "Secret") or api_version.startswith(PREFIX)
 
 
 def has_references(spec: Mapping[str, Any]) -> bool:

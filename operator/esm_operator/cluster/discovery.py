@@ -11,12 +11,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from esm_operator.api.reference_kinds import group_of
+from esm_operator.api.references import is_never_read
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.transport import is_unserved
 
 _GROUP_VERSION = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?v[0-9][a-z0-9]{0,30}")
-#: The kinds that the operator never reads, even if it has permission.
-_NEVER_READ = frozenset({("v1", "Secret")})
 _NEEDED = frozenset({"list", "watch"})
 
 
@@ -105,7 +104,7 @@ async def _kinds_of(
     found: dict[Kind, ServedKind | None] = {}
     for resource in await kubernetes.api_resources(group_version):
         kind, plural = Kind(group_version, str(resource.get("kind"))), str(resource.get("name"))
-        is_wanted = kind in kinds and kind not in _NEVER_READ and "/" not in plural  # with a slash: a subresource
+        is_wanted = kind in kinds and not is_never_read(*kind) and "/" not in plural  # with a slash: a subresource
         if is_wanted and {*(resource.get("verbs") or ())} >= _NEEDED:
             found[kind] = ServedKind(api_path, plural, bool(resource.get("namespaced")))
     return found

@@ -127,7 +127,8 @@ class ReferenceCache:
     def find(self, reference: Reference, namespace: str) -> str | Missing:
         """The value of a reference of a resource in a namespace, or why there is none.
 
-        The answer about an object that does not allow the reference is the same as if it did not exist.
+        The answer about an object that does not allow the reference is the same as if it did not exist. So is the
+        answer about a namespace that the operator does not manage: it depends only on the setting of the operator.
         """
         state = self._kinds.get(_kind_of(reference))
         if state is None:
@@ -137,7 +138,7 @@ class ReferenceCache:
         name = _name_of(state, reference, namespace)
         scope = state.scopes.get(self._scope_of(name))
         if not self._may_read(state, name):
-            return Missing(Cause.FORBIDDEN)
+            return Missing(Cause.UNMANAGED_NAMESPACE)
         if scope is None or scope.problem is not None:
             return scope.problem if scope is not None and scope.problem is not None else LOADING
         one = state.objects.get(name)

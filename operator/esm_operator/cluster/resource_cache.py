@@ -239,8 +239,8 @@ class ResourceCache:
         """The resources that allow a resource to take over or observe their mappings."""
         return frozenset(self._consents.get(key, ()))
 
-    def heir_of(self, resource: Resource, cluster: str) -> str:
-        """The resource that will take the mapping of a resource over, as ``namespace/name``; empty: none.
+    def heir_of(self, resource: Resource, cluster: str) -> Resource | None:
+        """The resource that will take the mapping of a resource over.
 
         An heir names the resource in ``takeOverFrom``, has no mapping yet, and is in the same namespace or has consent.
         If there are several, the result is the oldest one. A resource without access is not an heir, so other tenants
@@ -256,7 +256,7 @@ class ResourceCache:
                 continue
             if _gives_access(resource, key):
                 heirs.append(taker)
-        return str(min(heirs, key=lambda one: (one.created, one.uid)).key) if heirs else ""
+        return min(heirs, key=lambda one: (one.created, one.uid), default=None)
 
     def predecessor(self, resource: Resource, cluster: str) -> Resource | None:
         """The resource of this cluster that ``takeOverFrom`` of a resource names, if it exists and gives access."""
@@ -333,7 +333,10 @@ class ResourceCache:
 
 
 def _references(resource: Resource | None) -> Sequence[Reference]:
-    return references_of(resource.packed_spec.unpacked) if resource is not None and resource.has_references else ()
+    """The references of a resource whose objects are to be read."""
+    if resource is None or not resource.has_references:
+        return ()
+    return tuple(one for one in references_of(resource.packed_spec.unpacked) if one.is_readable)
 
 
 def _age(claim: _Claim) -> tuple[str, str]:

@@ -15,14 +15,14 @@ from esm_operator.api.offline import (
     unknown_policies,
 )
 from esm_operator.api.reasons import RefusalReason
-from esm_operator.api.recorded_status import Applied, MappingStatus
+from esm_operator.api.recorded_status import Applied, Condition, MappingStatus
 from esm_operator.api.resource import Intent, Key, Resource
 from esm_operator.api.spec import MappingSpec
 from esm_operator.api.values import Canonical
 from esm_operator.planning.allowed import Scope
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.finding import Finding
-from esm_operator.planning.inputs import Desired
+from esm_operator.planning.inputs import NO_PROBLEM, Desired
 from esm_operator.planning.left_to_others import creation
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
 from esm_operator.planning.target import ResolvedTarget
@@ -83,7 +83,7 @@ def desired_of(
     *,
     takeover_clusters: frozenset[str] = frozenset(),
     consenting: frozenset[Key] = frozenset(),
-    heir: str = "",
+    heir: Resource | None = None,
     predecessor_uuid: str = "",
 ) -> Desired:
     """The desired state of a resource.
@@ -96,7 +96,7 @@ def desired_of(
         cluster: the operator's ``cluster_name``.
         takeover_clusters: the operator's ``takeover_from_clusters``.
         consenting: the resources whose annotations name this resource in their consent.
-        heir: the resource (namespace/name) that takes the mapping over, if this resource is being deleted.
+        heir: the resource that takes the mapping over, if this resource is being deleted.
         predecessor_uuid: the UUID of the mapping of the resource that ``takeOverFrom`` names; empty: not known.
     """
     spec, adoption = resource.spec, resource.spec.adoption
@@ -145,7 +145,8 @@ def desired_of(
         observe_only=spec.observe_only,
         recreate=spec.recreate,
         adoption=adoption,
-        heir=heir,
+        heir=str(heir.key) if heir is not None else "",
+        heir_problem=_shown_problem(heir, resource) if heir is not None else NO_PROBLEM,
         takeover_clusters=takeover_clusters,
         consenting=consenting,
         owner_tags=owner_tags,
@@ -153,6 +154,12 @@ def desired_of(
     )
     current = intent == intent_of(desired, account, target.target.region)
     return replace(desired, intent_current=current)
+
+
+def _shown_problem(heir: Resource, resource: Resource) -> Condition:
+    """Why an heir is not Ready. The users of another namespace may not read that, so its conditions are not shown."""
+    ready = heir.status.condition("Ready")
+    return ready if ready.status == "False" and heir.key.namespace == resource.key.namespace else NO_PROBLEM
 
 
 def _without(values: Mapping[str, Canonical], paths: frozenset[str]) -> Mapping[str, Canonical]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.ignore_changes import NOTHING, IgnoredChanges
+from esm_operator.api.recorded_status import Condition
 from esm_operator.api.resource import Key
 from esm_operator.api.sources import SourceType
 from esm_operator.api.spec import Adoption
@@ -14,6 +15,8 @@ from esm_operator.planning.allowed import UNLIMITED, Scope
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.ownership import Owner, Ownership, ownership
 
+#: The condition of a resource that has no problem, or none that may be shown.
+NO_PROBLEM = Condition("Ready")
 TRANSITIONS = frozenset({"Creating", "Enabling", "Disabling", "Updating", "Deleting"})
 
 
@@ -92,6 +95,8 @@ class Desired:
     """The resources of this cluster that allow this resource to take over and observe their mappings."""
     heir: str = ""
     """If the resource is being deleted: the resource (namespace/name) that takes its mapping over."""
+    heir_problem: Condition = NO_PROBLEM
+    """The condition Ready of the heir if it is False and may be shown."""
     owner_tags: bool = True
     """Whether AWS has the owner tags. If not, resources record the owner, and the observed tags are made from that."""
     scope: Scope = UNLIMITED

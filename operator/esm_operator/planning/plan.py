@@ -117,7 +117,8 @@ def _plan_deletion(desired: Desired, view: Observation) -> Action:
     if found.state == "Deleting" or (found.in_transition and not desired.retain):
         return _transition("Deleting", found, "" if found.state == "Deleting" else "Delete")
     if desired.heir:
-        return Wait("HandingOver", values={"uuid": found.uuid, "heir": desired.heir}, uuid=found.uuid)
+        values = {"uuid": found.uuid, "heir": desired.heir, "heir_problem": desired.heir_problem}
+        return Wait("HandingOver", values=values, uuid=found.uuid)
     if not found.tags_fresh:
         return ListTags(found.uuid)
     return RemoveOwnerTags(found.uuid, OWNER_TAGS) if desired.retain else Delete(found.uuid)

@@ -54,7 +54,8 @@ def resolve(resource: Resource, lookup: Lookup) -> Resource:
     unresolved: list[ReferenceProblem] = []
     outdated: list[ReferenceProblem] = []
     for reference in references_of(resource.packed_spec.unpacked):
-        found = lookup.find(reference, resource.key.namespace)
+        namespace = resource.key.namespace
+        found = lookup.find(reference, namespace) if reference.is_readable else Missing(Cause.NEVER_READ)
         if isinstance(found, str):
             values[reference.path] = found
             continue
@@ -80,7 +81,8 @@ def with_recorded_values(resource: Resource) -> Resource:
 def finding(problem: ReferenceProblem, namespace: str) -> Finding:
     """The reason why a reference of a resource in a namespace has no value.
 
-    If the object does not allow the reference, the finding is the same as for an object that does not exist.
+    If the object does not allow the reference, the finding is the same as for an object that does not exist. For a
+    namespace that the operator does not manage, the finding does not depend on any object.
     """
     reference, (cause, detail), kept = problem
     row = kind_of(reference.api_version, reference.kind)
@@ -90,6 +92,7 @@ def finding(problem: ReferenceProblem, namespace: str) -> Finding:
         "kind": reference.kind,
         "api_version": reference.api_version,
         "value_field": reference.place,
+        "replaced": reference.value_path,
         "namespace": namespace,
         "annotation": ALLOW_REFERENCES_FROM,
         "grant": row.project if row is not None else "",
@@ -105,6 +108,8 @@ _FINDINGS: Mapping[Cause, Finding] = {
     Cause.UNAVAILABLE: Finding("ReferenceNotReady", "Unavailable"),
     Cause.KIND_NOT_FOUND: Finding("ReferenceNotFound", "Kind"),
     Cause.FORBIDDEN: Finding("ReferenceForbidden", "Access"),
+    Cause.UNMANAGED_NAMESPACE: Finding("ReferenceForbidden", "Namespace"),
+    Cause.NEVER_READ: Finding("InvalidSpec", "ReferenceKind"),
     Cause.NO_CONSENT: Finding("ReferenceForbidden"),
     Cause.NOT_READY: Finding("ReferenceNotReady"),
     Cause.DELETING: Finding("ReferenceNotReady", "Deleting"),

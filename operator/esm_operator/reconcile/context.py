@@ -58,7 +58,7 @@ class ReconcileContext:
         That may be seconds ago.
         """
         self.cache.require_unchanged(self.resource)
-        if self.desired.deleting and self.cache.heir_of(self.resource, self.desired.owner.cluster):
+        if self.desired.deleting and self.cache.heir_of(self.resource, self.desired.owner.cluster) is not None:
             raise StaleError  # a resource that takes the mapping over has just been created
         if self.taken_from is None:
             return

@@ -348,7 +348,7 @@ class Reconciler:
             self.cluster,
             takeover_clusters=self.takeover_clusters,
             consenting=self.cache.consenting_to(resource.key),
-            heir=self.cache.heir_of(resource, self.cluster) if resource.deleting else "",
+            heir=self.cache.heir_of(resource, self.cluster) if resource.deleting else None,
             predecessor_uuid=predecessor.uuid if predecessor is not None else "",
         )
 

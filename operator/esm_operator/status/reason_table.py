@@ -98,8 +98,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("HandingOver", ""): Row(
         "Mapping {uuid} in {place} is not deleted, because the resource {heir} will take it over "
-        "(spec.adoption.takeOverFrom).",
-        "If {heir} does not become Ready, check its conditions. To delete the mapping, delete {heir} or remove its "
+        "(spec.adoption.takeOverFrom).{heir_problem}",
+        "To finish the take-over, correct {heir}. To delete the mapping instead, delete {heir} or remove its "
         "spec.adoption.",
         Next.CONTINUES,
     ),
@@ -578,11 +578,26 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         'lambda.esm-operator.io/aggregate-to-references: "true".',
         Next.CONTINUES,
     ),
+    ("ReferenceForbidden", "Namespace"): Row(
+        "The operator does not manage the namespace of the {object}, so it reads no objects there and cannot get the "
+        "value of spec.{field}.{last_value}",
+        'Refer to an object in the namespace "{namespace}", or add the namespace of the object to the namespaces that '
+        "the operator manages (setting --namespaces, value namespaces of the chart).",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     ("InvalidSpec", "Values"): Row("The values of references are {references}.", next=Next.PART),
     ("InvalidSpec", "Reference"): Row(
         "The spec of the {mapping} in {place} is invalid. {value_field} of the {object} is {detail}, but spec.{field} "
         "needs a string.{last_value}",
         "Correct fieldPath or key in spec.{field}.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
+    ("InvalidSpec", "ReferenceKind"): Row(
+        "The spec of the {mapping} in {place} is invalid. spec.{field} refers to {kind} ({api_version}), but the "
+        "operator never reads Secrets of Kubernetes and resources of its own kinds.{last_value}",
+        "Refer to an object of another kind, such as a ConfigMap, or set spec.{replaced} instead of spec.{field}.",
         Next.CHANGE,
         Ends.PERSON,
     ),

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from esm_operator.api.foreign_text import VALUE, shown
+from esm_operator.api.foreign_text import ANSWER, VALUE, shown
 from esm_operator.api.reasons import EventReason, ProviderConfigReason
+from esm_operator.api.recorded_status import Condition
 from esm_operator.api.references import Reference
 from esm_operator.planning import actions
 from esm_operator.planning.access import ANOTHER_OWNER
@@ -79,6 +80,13 @@ def _last_value(value: str) -> str:
     return " The operator changes nothing in AWS without the value."
 
 
+def _heir_problem(ready: Condition) -> str:
+    """Why the resource that takes a mapping over has not done so yet. Empty: not known."""
+    if not ready.reason:
+        return ""
+    return f' That resource is not Ready ({ready.reason}). Its message is "{shown(ready.message, ANSWER)}"'
+
+
 def _grant(project: str) -> str:
     """How the chart grants the permission to watch the kinds of a project. An empty project: another kind."""
     if project:
@@ -94,6 +102,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "found": describe_source,
     "grant": _grant,
     "gone": lambda gone: " any more" if gone else "",
+    "heir_problem": _heir_problem,
     "holder": lambda name: f", but to {name}" if name else "",
     "last_value": _last_value,
     "object": _object,
