@@ -6,6 +6,7 @@ from typing import Any
 
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, PREFIX, explain
 from esm_operator.api.identity import ConsumerGroup
+from esm_operator.api.limits import MAX_WATCHES, WATCHES_PER_NAMESPACE
 from esm_operator.api.reasons import of_state
 from esm_operator.api.recorded_status import Condition
 from esm_operator.api.references import Reference, ResolvedReference
@@ -82,6 +83,7 @@ VALUES: Mapping[str, Any] = {
     "limit": 20,
     "list": "allowedEventSources",
     "manager": Manager("", {}),
+    "max_watches": MAX_WATCHES,
     "message": f"{_ANSWER} Create the function, or correct spec.functionName. {Next.SLOW.sentence}",
     "most": 50,
     "namespace": "shop",
@@ -119,6 +121,7 @@ VALUES: Mapping[str, Any] = {
     "uuid": UUID,
     "value": SUBJECT.event_source,
     "value_field": _REFERENCE.place,
+    "watches": WATCHES_PER_NAMESPACE,
     "whose": Owner("default", "shop", "orders"),
     "with_uuid": "",
 }

@@ -12,10 +12,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from kubernetes.aio import client, config
 
 from esm_operator.adapters import aiohttp_hooks, kubernetes_client
 from tests.contracts.api_server import MAPPINGS, ApiServer
+from tests.unit.http_server import served
 from tests.unit.slow_connections import SlowServer
 from tests.waiting import LIMIT, eventually_async
 
@@ -80,6 +82,30 @@ async def test_each_client_has_connections_of_its_own(server: ApiServer) -> None
     assert again == [one, other], "they are kept alive"
     for api in clients:
         await api.close()
+
+
+@pytest.mark.parametrize(("for_watches", "most"), [(False, 100), (True, 120)])
+async def test_a_client_has_as_many_connections_as_its_configuration_allows(*, for_watches: bool, most: int) -> None:
+    """The answers do not end."""
+    arrived, ended = 0, asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal arrived
+        arrived += 1
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await ended.wait()
+        return response
+
+    async with served(answer) as url:
+        api = kubernetes_client.new_client(client.Configuration(host=url), for_watches=for_watches)
+        requests = [asyncio.create_task(ask(api)) for _ in range(120)]
+        await eventually_async(lambda: sum(one.done() for one in requests) == most)
+        assert arrived == most
+        for one in requests:
+            one.cancel()
+        await api.close()
+        ended.set()
 
 
 # Requests

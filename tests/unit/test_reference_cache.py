@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM
 from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
+from esm_operator.cluster import reference_limits
 from esm_operator.cluster.discovery import Kind, ServedKind
 from esm_operator.cluster.kubernetes import Page
 from esm_operator.cluster.reference_cache import PATIENCE, ObjectName, ReferenceCache, ReferenceSink
@@ -444,6 +445,59 @@ class TestKinds:
         assert [one.namespace for one in scene.cache.scopes()] == ["bank"]
 
 
+class TestLimits:
+    @pytest.fixture(autouse=True)
+    def low_limits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(reference_limits, "WATCHES_PER_NAMESPACE", 3)
+        monkeypatch.setattr(reference_limits, "MAX_WATCHES", 6)
+
+    @staticmethod
+    def kinds(prefix: str, number: int = 9) -> list[Reference]:
+        return [QUEUE._replace(path=f"ref{one}", kind=f"{prefix}{one}") for one in range(number)]
+
+    async def test_a_namespace_watches_a_limited_number_of_kinds(self) -> None:
+        scene, many = Scene(), self.kinds("Kind")
+        scene.use(USER, *many)
+        assert await scene.changed() == {USER}, "the reason becomes known"
+        for reference in many:
+            scene.cache.put_served(KIND._replace(kind=reference.kind), SERVED)
+        assert len(scene.watched()) == 3
+        assert [scene.find(one) for one in many] == [Cause.LOADING] * 3 + [Cause.TOO_MANY_KINDS] * 6
+        assert not scene.cache.unserved(), "a refused kind is not discovered"
+        await scene.changed()
+        scene.use(USER, *many[2:5])
+        scene.cache.admit_refused()
+        assert await scene.changed() == {USER}
+        assert [scene.find(one) for one in many[2:5]] == [Cause.LOADING] * 3
+        scene.use(USER)
+        assert not scene.cache.has_refused
+
+    def test_invented_kinds_of_many_namespaces_leave_a_watch_to_each(self) -> None:
+        scene = Scene()
+        for number in range(20):
+            scene.use(Key(f"bad-{number}", "orders"), *self.kinds(f"Kind{number}-"))
+        scene.use(USER, QUEUE)
+        scene.cache.put_served(KIND, SERVED)
+        scene.list(queue(50))
+        assert scene.find() == ARN
+        assert len(scene.cache.unserved()) < 25
+
+    def test_a_kind_that_another_namespace_uses_counts_only_for_the_namespace(self) -> None:
+        scene = Scene()
+        for number in range(20):
+            scene.use(Key(f"team-{number}", "orders"), *self.kinds("Kind", 3))
+        assert len(scene.cache.unserved()) == 3
+        assert not scene.cache.has_refused
+
+    def test_each_managed_namespace_of_objects_counts(self) -> None:
+        scene = Scene(["shop", "a", "b", "c"])
+        foreign = [QUEUE._replace(path=f"ref{one}", namespace=one) for one in ("a", "b", "c", "elsewhere")]
+        scene.use(USER, QUEUE, *foreign)
+        scene.cache.put_served(KIND, SERVED)
+        assert [one.namespace for one in scene.cache.scopes()] == ["shop", "a", "b"]
+        assert scene.find(foreign[2]) is Cause.TOO_MANY_KINDS
+
+
 @pytest.mark.parametrize("name", ["", "a,metadata.namespace=bank", "../secrets/a", "a/b", "a=b", "x" * 300, "a\nb"])
 def test_a_name_that_no_object_can_have_is_not_asked_for(name: str) -> None:
     scene = Scene()
@@ -498,19 +552,26 @@ async def test_many_fields_of_one_object_are_searched_rarely() -> None:
     assert len(one.values) <= 2
 
 
-def test_random_registrations_leave_nothing_behind() -> None:
+def test_random_registrations_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while the limits refuse some of them."""
+    monkeypatch.setattr(reference_limits, "WATCHES_PER_NAMESPACE", 3)
     rng, scene = random.Random(1), Scene()
     names = [QUEUE._replace(name=f"q{number}") for number in range(5)]
+    names += [QUEUE._replace(kind=f"Kind{number}") for number in range(5)]
     for step in range(2_000):
         key = Key("shop", f"r{rng.randrange(8)}")
         scene.use(key, *rng.sample(names, rng.randrange(4)))
         if step % 50 == 0:
             scene.cache.put_served(KIND, rng.choice([SERVED, CLUSTER_SCOPED, None]))
+        elif step % 30 == 0:
+            scene.cache.admit_refused()
         elif step % 20 == 0:
             scene.list(*(queue(step, name=f"q{n}") for n in range(5)), version=step)
     for key in list(scene.references):
         scene.use(key)
     assert scene.cache._kinds == {}  # pyright: ignore[reportPrivateUsage]
+    assert not scene.cache.has_refused
+    assert not scene.cache._limits._limiter.pairs()  # pyright: ignore[reportPrivateUsage]
 
 
 @given(st.lists(st.integers(0, 12)))

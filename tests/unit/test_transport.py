@@ -9,7 +9,9 @@ import pytest
 from aiohttp import web
 from kubernetes.aio import client
 
-from esm_operator.cluster import transport
+from esm_operator import tasks
+from esm_operator.cluster import kubernetes, transport
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.lease import RENEWAL, RETRY_PERIOD
 from esm_operator.cluster.transport import BusyError, RequestKind, Transport
 from esm_operator.fence import MARGIN, Fence
@@ -79,6 +81,41 @@ class Held:
             self.began += 1
             await self.released.wait()
         return await well(request)
+
+
+async def test_open_watches_leave_connections_to_other_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind that resources reference has a watch, and the client of other requests has 100 connections."""
+    begun, ended = 0, asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "watch" not in request.query:
+            return await well(request)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await ended.wait()
+        return response
+
+    def begin() -> None:
+        nonlocal begun
+        begun += 1
+
+    async with served(answer) as url, asyncio.timeout(LIMIT):
+
+        async def found() -> client.Configuration:
+            return client.Configuration(host=url)
+
+        async def watch(path: str) -> None:
+            async for _ in made.watch(path, "1", 600.0, begin):
+                pass
+
+        monkeypatch.setattr(kubernetes, "configuration", found)
+        made = await KubernetesClient.connect(10_000)
+        watches = [asyncio.create_task(watch(f"/kind{number}")) for number in range(120)]
+        await eventually_async(lambda: begun == len(watches))
+        assert (await made.list_object("/objects", "one")).items == ()
+        await tasks.cancel(watches)
+        await made.close()
+        ended.set()
 
 
 async def test_requests_for_the_lease_do_not_wait_for_others() -> None:

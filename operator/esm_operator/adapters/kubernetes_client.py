@@ -19,6 +19,9 @@ from esm_operator.clock import monotonic
 
 logger = logging.getLogger(__name__)
 
+#: The most connections of a client, as in the library. There is no limit for a client of watches, which stay open.
+_CONNECTIONS = 100
+
 
 async def configuration() -> client.Configuration:
     """Address and credentials of the API server: of the pod's ServiceAccount, or else of the kubeconfig.
@@ -37,8 +40,12 @@ async def configuration() -> client.Configuration:
     return found
 
 
-def new_client(found: client.Configuration) -> client.ApiClient:
-    """A client with the User-Agent of the operator, for the audit log of the API server."""
+def new_client(found: client.Configuration, *, for_watches: bool = False) -> client.ApiClient:
+    """A client with the User-Agent of the operator, for the audit log of the API server.
+
+    ``for_watches``: whether the client has no limit of connections, because each watch keeps one.
+    """
+    found.connection_pool_maxsize = 0 if for_watches else _CONNECTIONS  # the client keeps its number
     # With trust_env, ~/.netrc is read for each request, and its credentials for any host replace the right ones.
     found.client_session_kwargs = {"trust_env": False, "request_class": aiohttp_hooks.AskingRequest}
     api = client.ApiClient(found)

@@ -120,6 +120,8 @@ DESTINATION_PATTERNS = f"^([*]|kafka://{_PART}|{_ARN_OF_PATTERN}:(s3:[a-z0-9*-]*
 REGION_PATTERN = "^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$"
 #: Targets of one namespace, and of all namespaces together, unless the operator's settings have other limits.
 TARGETS_PER_NAMESPACE, MAX_TARGETS = 20, 100
+#: Lists and watches for the references of one namespace, and of all namespaces together.
+WATCHES_PER_NAMESPACE, MAX_WATCHES = 100, 500
 #: Mappings of one account and region that are kept in memory, unless the operator's settings have another limit.
 MAX_MAPPINGS = 50_000
 #: The URL of an endpoint. Messages and statuses show it, so it has no user, password, query and fragment.

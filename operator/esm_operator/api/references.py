@@ -110,6 +110,7 @@ class Cause(StrEnum):
     FORBIDDEN = "the operator may not watch the kind"
     UNMANAGED_NAMESPACE = "the operator does not manage the namespace of the object"
     NEVER_READ = "the operator never reads the kind"
+    TOO_MANY_KINDS = "the resources of the namespace reference more kinds than the operator watches for it"
     NO_CONSENT = "the object does not allow the reference, or does not exist"
     NOT_READY = "the object has no value yet"
     DELETING = "the object is being deleted"

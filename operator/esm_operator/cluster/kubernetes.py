@@ -49,23 +49,30 @@ class KubernetesClient:
         manager: str = "",
         *,
         lease_api: client.ApiClient | None = None,
+        watch_api: client.ApiClient | None = None,
     ) -> None:
         """
         Args:
-            api: the client for all requests but those for the lease.
-            rate_limiter: limits these requests.
+            api: the client for all requests but those for the lease and watches.
+            rate_limiter: limits all requests but those for the lease.
             fence: checked before each write. It raises NotLeadingError.
             manager: the field manager of writes; empty: the API server takes the name of the client.
             lease_api: the client for the lease, with connections of its own; None: ``api``.
+            watch_api: the client for watches, with connections of its own; None: ``api``.
         """
-        self._transport = Transport(api, lease_api or api, rate_limiter, fence)
+        self._transport = Transport(api, lease_api or api, rate_limiter, fence, watch_api=watch_api)
         self._manager = manager
 
     @classmethod
     async def connect(cls, requests_per_second: float) -> "KubernetesClient":
         """Connect as :func:`configuration` finds, with a limit for all requests but those for the lease."""
         found = await configuration()
-        return cls(new_client(found), RateLimiter(requests_per_second), lease_api=new_client(found))
+        return cls(
+            new_client(found),
+            RateLimiter(requests_per_second),
+            lease_api=new_client(found),
+            watch_api=new_client(found, for_watches=True),
+        )
 
     def fenced(self, fence: Fence, manager: str) -> "KubernetesClient":
         """The client for one term: with the fence of its lease, and a field manager. It shares all limits."""

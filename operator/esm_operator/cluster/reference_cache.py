@@ -23,6 +23,7 @@ from esm_operator.api.resource import Key
 from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind, ServedKind
 from esm_operator.cluster.kubernetes import Page
+from esm_operator.cluster.reference_limits import Place, ReferenceLimits
 from esm_operator.cluster.referenced_object import LOADING, ReferencedObject, needed_field, version_of
 from esm_operator.cluster.resource_versions import is_later
 from esm_operator.cluster.transport import ForbiddenError
@@ -110,6 +111,7 @@ class ReferenceCache:
         """
         self._references_of = references_of
         self._namespaces = frozenset(namespaces)
+        self._limits = ReferenceLimits()
         self._kinds: dict[Kind, _KindState] = {}
         self._changed: dict[Key, None] = {}
         self._has_changed = asyncio.Event()
@@ -130,6 +132,8 @@ class ReferenceCache:
         The answer about an object that does not allow the reference is the same as if it did not exist. So is the
         answer about a namespace that the operator does not manage: it depends only on the setting of the operator.
         """
+        if self._limits.has_refused and self._limits.refuses(namespace, self._place(reference, namespace)):
+            return Missing(Cause.TOO_MANY_KINDS)
         state = self._kinds.get(_kind_of(reference))
         if state is None:
             return LOADING
@@ -153,10 +157,14 @@ class ReferenceCache:
     def register(self, key: Key, old: Sequence[Reference], new: Sequence[Reference]) -> None:
         """Register the references of a resource in place of its old ones."""
         for reference in new:
-            if reference not in old:
+            if reference in old:
+                continue
+            if self._limits.add(key, self._place(reference, key.namespace)):
                 self._add(key, reference)
+            else:
+                self._note([key])
         for reference in old:
-            if reference not in new:
+            if reference not in new and self._limits.remove(key, self._place(reference, key.namespace)):
                 self._remove(key, reference)
 
     # For the operator
@@ -197,6 +205,20 @@ class ReferenceCache:
                 for namespace, scope in state.scopes.items():
                     yield WatchScope(kind, state.served, namespace, scope.number)
 
+    @property
+    def has_refused(self) -> bool:
+        """Whether the limits of references refuse some. :meth:`admit_refused` is then to be called now and then."""
+        return self._limits.has_refused
+
+    def admit_refused(self) -> None:
+        """Register the references that the limits do not refuse any more."""
+        for place, users in self._limits.take_admitted():
+            for key in dict.fromkeys(users):
+                for reference in self._references_of(key):
+                    if self._place(reference, key.namespace) == place and self._limits.add(key, place):
+                        self._add(key, reference)
+            self._note(users)
+
     def put_served(self, kind: Kind, served: ServedKind | None) -> None:
         """Record how the API server serves a kind; None: it does not serve it."""
         state = self._kinds.get(kind)
@@ -209,7 +231,9 @@ class ReferenceCache:
         self._kinds[kind] = _KindState(state.since, served, problem)
         for key in users:
             for reference in self._references_of(key):
-                if _kind_of(reference) == kind:
+                if _kind_of(reference) == kind and not self._limits.refuses(
+                    key.namespace, self._place(reference, key.namespace)
+                ):
                     self._add(key, reference)
         self._note(users)
         self.needs_changed.set()
@@ -354,6 +378,11 @@ class ReferenceCache:
         state = self._kinds.get(scope.kind)
         found = state.scopes.get(scope.namespace) if state is not None else None
         return found if found is not None and found.number == scope.number else None
+
+    def _place(self, reference: Reference, namespace: str) -> Place:
+        """What the limits count for a reference of a resource in a namespace, even if the kind has no namespaces."""
+        named = reference.namespace or namespace
+        return Place(_kind_of(reference), named if named in self._namespaces else "")
 
     def _scope_of(self, name: ObjectName) -> str:
         """The namespace whose list has an object; empty: the list of all namespaces."""

@@ -63,9 +63,10 @@ class ReferenceWatches:
 
         Returns the seconds until the next discovery; None: none is necessary.
         """
+        self._cache.admit_refused()
         unserved = self._cache.unserved()
         if not unserved:
-            return None
+            return UNSERVED_KINDS if self._cache.has_refused else None
         due = self._discovered + (NEW_KINDS if any(unserved.values()) else UNSERVED_KINDS)
         if due > monotonic():
             return due - monotonic()

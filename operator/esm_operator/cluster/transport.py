@@ -1,7 +1,8 @@
 """The transport to the API server: sends a request of any path, with a fence, limits and a time-out.
 
 A slow API server gets fewer requests at the same time, and more time for each. Requests for the lease have their own
-connections and no limits, so they never wait for others.
+connections and no limits, so they never wait for others. Watches have their own connections too, so that other requests
+do not wait for theirs.
 """
 
 import asyncio
@@ -148,17 +149,25 @@ class Transport:
     """Sends requests of any path to the API server."""
 
     def __init__(
-        self, api: client.ApiClient, lease_api: client.ApiClient, rate_limiter: RateLimiter, fence: Fence
+        self,
+        api: client.ApiClient,
+        lease_api: client.ApiClient,
+        rate_limiter: RateLimiter,
+        fence: Fence,
+        *,
+        watch_api: client.ApiClient | None = None,
     ) -> None:
         """
         Args:
-            api: the client for all requests but those for the lease.
+            api: the client for all requests but those for the lease and watches.
             lease_api: the client for the lease, with connections of its own.
             rate_limiter: limits all requests but those for the lease.
             fence: checked before each write. It raises NotLeadingError.
+            watch_api: the client for watches, with connections of its own; None: ``api``.
         """
         self._api = api
         self._lease_api = lease_api
+        self._watch_api = watch_api or api
         self._rate_limiter = rate_limiter
         self._fence = fence
         self._concurrency_limiter = ConcurrencyLimiter()
@@ -174,8 +183,8 @@ class Transport:
         return fenced
 
     async def close(self) -> None:
-        await self._api.close()
-        await self._lease_api.close()
+        for api in (self._api, self._lease_api, self._watch_api):
+            await api.close()
 
     @property
     def host(self) -> str:
@@ -242,7 +251,7 @@ class Transport:
         note, code, sent = f"GET {path}", "none", monotonic()
         try:
             async with self._concurrency_limiter.slot(RequestPriority.SWEEP), asyncio.timeout(LONGEST_READ_TIMEOUT):
-                response = await send(self._api, "GET", path, limit=seconds + LONGEST_READ_TIMEOUT, query=query)
+                response = await send(self._watch_api, "GET", path, limit=seconds + LONGEST_READ_TIMEOUT, query=query)
             code = str(response.status)
             if response.status >= 400:
                 answer = _decoded(await read(response, MOST_OF_OBJECT))

@@ -21,6 +21,7 @@ from typing import Protocol
 
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM
 from esm_operator.api.frozen_json import FrozenJSON
+from esm_operator.api.limits import MAX_WATCHES, WATCHES_PER_NAMESPACE
 from esm_operator.api.metric_labels import with_source
 from esm_operator.api.reference_kinds import SOURCE, kind_of
 from esm_operator.api.references import (
@@ -98,6 +99,8 @@ def finding(problem: ReferenceProblem, namespace: str) -> Finding:
         "grant": row.project if row is not None else "",
         "detail": detail,
         "last_value": kept,
+        "watches": WATCHES_PER_NAMESPACE,
+        "max_watches": MAX_WATCHES,
     }
     return replace(_FINDINGS[cause], values=values)
 
@@ -109,6 +112,7 @@ _FINDINGS: Mapping[Cause, Finding] = {
     Cause.KIND_NOT_FOUND: Finding("ReferenceNotFound", "Kind"),
     Cause.FORBIDDEN: Finding("ReferenceForbidden", "Access"),
     Cause.UNMANAGED_NAMESPACE: Finding("ReferenceForbidden", "Namespace"),
+    Cause.TOO_MANY_KINDS: Finding("ReferenceForbidden", "Limit"),
     Cause.NEVER_READ: Finding("InvalidSpec", "ReferenceKind"),
     Cause.NO_CONSENT: Finding("ReferenceForbidden"),
     Cause.NOT_READY: Finding("ReferenceNotReady"),

@@ -1,7 +1,8 @@
 """The target limiter: how many targets each namespace may use, and all namespaces together.
 
 A target is a region that the operator reaches with one role and one endpoint. Each target in use costs threads,
-connections and memory, and users of a namespace choose the regions.
+connections and memory, and users of a namespace choose the regions. ``cluster/reference_limits.py`` has the same limits
+for the lists and watches of references.
 
 The limits are dynamic thresholds (Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998). A namespace may
 use one more target while it uses fewer targets than are free in total. Therefore one namespace never uses the last free
@@ -73,6 +74,15 @@ class TargetLimiter(Generic[Namespace, Target]):
     def uses(self, namespace: Namespace, target: Target) -> bool:
         """Whether a namespace uses a target."""
         return target in self._used.get(namespace, ())
+
+    def release(self, namespace: Namespace, target: Target) -> None:
+        """End the use of a target by a namespace."""
+        self._used[namespace].remove(target)
+        if not self._used[namespace]:
+            del self._used[namespace]
+        self._users[target] -= 1
+        if not self._users[target]:
+            del self._users[target]
 
     def keep(self, pairs: Collection[tuple[Namespace, Target]]) -> None:
         """End the use of all targets but these, each with the namespace that uses it."""

@@ -586,6 +586,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
         Ends.PERSON,
     ),
+    ("ReferenceForbidden", "Limit"): Row(
+        'The operator watches no {kind} ({api_version}) for the namespace "{namespace}", so it cannot get the value of '
+        "spec.{field}. It watches at most {watches} kinds for the references of each namespace, and at most about "
+        "{max_watches} for those of all namespaces.{last_value}",
+        "Remove references to kinds that the namespace does not need, and correct kinds that do not exist.",
+        Next.ROOM,
+        Ends.PERSON,
+    ),
     ("InvalidSpec", "Values"): Row("The values of references are {references}.", next=Next.PART),
     ("InvalidSpec", "Reference"): Row(
         "The spec of the {mapping} in {place} is invalid. {value_field} of the {object} is {detail}, but spec.{field} "
