@@ -15,8 +15,9 @@ from esm_operator.api.resource import Key
 from esm_operator.cluster import reference_limits
 from esm_operator.cluster.discovery import Kind, ServedKind
 from esm_operator.cluster.kubernetes import Page
-from esm_operator.cluster.reference_cache import PATIENCE, ObjectName, ReferenceCache, ReferenceSink
+from esm_operator.cluster.reference_cache import PATIENCE, ReferenceCache, ReferenceSink
 from esm_operator.cluster.reference_users import Users, with_user, without_user
+from esm_operator.cluster.referenced_object import ObjectName
 from esm_operator.cluster.transport import ApiError, ForbiddenError
 from tests.unit.clock import stopped
 
@@ -157,6 +158,21 @@ async def test_an_object_that_is_referenced_during_a_list_is_read(scene: Scene) 
     assert (await scene.cache.take_to_read()).name.name == "later"
 
 
+async def test_many_names_keep_no_other_namespace_waiting(scene: Scene) -> None:
+    """The other namespace may need an object of the many too."""
+    scene.list(queue(50))
+    many = [QUEUE._replace(path=f"ref{number}", name=f"q{number}", namespace="bank") for number in range(500)]
+    scene.use(Key("bad", "many"), *many)
+    assert (await scene.cache.take_to_read()).party == "bad"
+    scene.use(Key("bank", "late"), QUEUE._replace(name="q400"))
+    taken = [await scene.cache.take_to_read() for _ in range(2)]
+    assert ("bank", "q400") in [(one.party, one.name.name) for one in taken]
+    for one in taken:
+        scene.cache.put_read(one.kind, one.name, Page([], "120"))
+    rest = [(await scene.cache.take_to_read()).name.name for _ in range(497)]
+    assert len({*rest, "q400"}) == 498, "each object is read once"
+
+
 async def test_another_field_of_a_known_object_is_read(scene: Scene) -> None:
     scene.list(queue(50))
     url = QUEUE._replace(field_path="status.queueURL")
@@ -180,7 +196,7 @@ async def test_a_new_field_concerns_only_the_resources_that_need_it(scene: Scene
     scene.cache.put_read(one.kind, one.name, Page([queue(50)], "120"))
     assert scene.find(url) == "orders"
     assert await scene.changed() == {Key("shop", "one"), Key("shop", "two")}
-    assert not scene.cache._to_read  # pyright: ignore[reportPrivateUsage]
+    assert not scene.cache._reads  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_an_object_that_cannot_be_read_for_long_is_unavailable() -> None:
@@ -508,7 +524,7 @@ def test_a_name_that_no_object_can_have_is_not_asked_for(name: str) -> None:
     scene.list()
     scene.use(Key("shop", "odd"), odd)
     assert scene.find(odd) is Cause.OBJECT_NOT_FOUND
-    assert not scene.cache._to_read  # pyright: ignore[reportPrivateUsage]
+    assert not scene.cache._reads  # pyright: ignore[reportPrivateUsage]
 
 
 def test_fields_that_nobody_needs_any_more_are_forgotten(scene: Scene) -> None:

@@ -24,7 +24,8 @@ from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind, ServedKind
 from esm_operator.cluster.kubernetes import Page
 from esm_operator.cluster.reference_limits import Place, ReferenceLimits
-from esm_operator.cluster.referenced_object import LOADING, ReferencedObject, needed_field, version_of
+from esm_operator.cluster.reference_reads import ObjectReads, WantedObject
+from esm_operator.cluster.referenced_object import LOADING, ObjectName, ReferencedObject, needed_field, version_of
 from esm_operator.cluster.resource_versions import is_later
 from esm_operator.cluster.transport import ForbiddenError
 
@@ -35,17 +36,11 @@ _NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.:]{0,252}")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
-class ObjectName(NamedTuple):
-    """The name of an object of a kind."""
-
-    namespace: str
-    """Empty: the kind has no namespaces."""
-    name: str
-
-
 class ObjectToRead(NamedTuple):
     """An object that the cache does not know, although the list of its kind is complete."""
 
+    party: str
+    """A namespace whose resources need it."""
     kind: Kind
     name: ObjectName
     path: str
@@ -115,11 +110,7 @@ class ReferenceCache:
         self._kinds: dict[Kind, _KindState] = {}
         self._changed: dict[Key, None] = {}
         self._has_changed = asyncio.Event()
-        self._reads: dict[tuple[Kind, ObjectName], float] = {}
-        """The reads that have not succeeded: the monotonic time at which the first attempt was needed, in seconds."""
-        self._to_read: dict[tuple[Kind, ObjectName], None] = {}
-        """The next attempts of these reads."""
-        self._has_to_read = asyncio.Event()
+        self._reads = ObjectReads()
         self._numbers = count()
         self.needs_changed = asyncio.Event()
         """Set when other kinds, or objects in other namespaces, are to be watched."""
@@ -247,17 +238,10 @@ class ReferenceCache:
 
     async def take_to_read(self) -> ObjectToRead:
         """Wait for an object that a list has not shown, because it was referenced later."""
-        while True:
-            while not self._to_read:  # several readers wait
-                await self._has_to_read.wait()
-            kind, name = next(iter(self._to_read))
-            del self._to_read[kind, name]
-            if not self._to_read:
-                self._has_to_read.clear()
-            state = self._kinds.get(kind)
-            if state is not None and state.served is not None and name in state.objects:
-                return ObjectToRead(kind, name, state.served.path(name.namespace))
-            self._reads.pop((kind, name), None)
+        party, kind, name = await self._reads.take(self._is_unknown)
+        served = self._kinds[kind].served
+        assert served is not None
+        return ObjectToRead(party, kind, name, served.path(name.namespace))
 
     def put_read(self, kind: Kind, name: ObjectName, page: Page) -> None:
         """Record the answer to the read of an object: the object, or an empty page if it does not exist."""
@@ -267,12 +251,13 @@ class ReferenceCache:
                 self._note(one.put(kind, body))
             if not page.items and not one.version:
                 self._note(one.put_absent(page.resource_version))
-        self._reads.pop((kind, name), None)
+        self._reads.ended(kind, name, again=False)
 
     def read_failed(self, kind: Kind, name: ObjectName, error: Exception) -> None:
         """Record that an object could not be read. The watches call :meth:`read_again` later."""
         one = self._object(kind, name)
-        lasts = monotonic() - self._reads.get((kind, name), math.inf) > PATIENCE
+        self._reads.ended(kind, name, again=True)
+        lasts = self._reads.waited(kind, name) > PATIENCE
         if one is None or one.is_known or not (lasts or isinstance(error, ForbiddenError)):
             return
         problem = Missing(Cause.FORBIDDEN if isinstance(error, ForbiddenError) else Cause.UNAVAILABLE)
@@ -284,10 +269,9 @@ class ReferenceCache:
         """Read an object once more, if it is still unknown."""
         one = self._object(kind, name)
         if one is not None and not one.is_known:
-            self._to_read[kind, name] = None
-            self._has_to_read.set()
+            self._read(kind, name, one.users)
         else:
-            self._reads.pop((kind, name), None)
+            self._reads.ended(kind, name, again=False)
 
     def sink(self, scope: WatchScope) -> "ReferenceSink":
         """The receiver of a list and watch."""
@@ -339,7 +323,7 @@ class ReferenceCache:
             if name not in found.seen and one.lists_before < found.lists and not is_later(one.version, found.version):
                 self._note(one.put_absent(found.version))
             if not one.is_known:
-                self._read(scope.kind, name)
+                self._read(scope.kind, name, one.users)
         found.seen.clear()
 
     def watching(self, scope: WatchScope) -> None:
@@ -413,7 +397,7 @@ class ReferenceCache:
             state.scopes[self._scope_of(name)] = _Scope(next(self._numbers))
             self.needs_changed.set()
         elif (scope.complete or scope.problem is None) and not one.is_known:
-            self._read(kind, name)
+            self._read(kind, name, [key])
         if is_new and one.version:
             self._note([key])
 
@@ -446,12 +430,15 @@ class ReferenceCache:
         }
         one.keep_fields(used)
 
-    def _read(self, kind: Kind, name: ObjectName) -> None:
-        """Read an object, unless it is being read."""
-        if (kind, name) not in self._reads:
-            self._reads[kind, name] = monotonic()
-            self._to_read[kind, name] = None
-            self._has_to_read.set()
+    def _read(self, kind: Kind, name: ObjectName, users: Iterable[Key]) -> None:
+        """Read an object for some of its users."""
+        for namespace in dict.fromkeys(key.namespace for key in users):
+            self._reads.add(WantedObject(namespace, kind, name))
+
+    def _is_unknown(self, wanted: WantedObject) -> bool:
+        """Whether an object is still to be read."""
+        state, one = self._kinds.get(wanted.kind), self._object(*wanted.object)
+        return state is not None and state.served is not None and one is not None and not one.is_known
 
     def _note_scope(self, state: _KindState, scope: str) -> None:
         for name, one in state.objects.items():

@@ -21,6 +21,7 @@ from esm_operator.cluster.reflector import NotServedError, Reflector
 from esm_operator.cluster.transport import ApiError, ConflictError, GoneError, describe_failure
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.failure_log import FailureLog
+from esm_operator.ratelimit.waiters import requests_of
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,8 @@ class ReferenceWatches:
 
     async def _read(self, one: ObjectToRead) -> None:
         try:
-            page = await self._kubernetes.list_object(one.path, one.name.name)
+            with requests_of(one.party):
+                page = await self._kubernetes.list_object(one.path, one.name.name)
             self._cache.put_read(one.kind, one.name, page)
         except Exception as error:  # as in _reflect
             self._report(f"The operator cannot read the object {one.name.name} at {one.path}.", error, one)

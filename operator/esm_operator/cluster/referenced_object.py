@@ -17,6 +17,14 @@ LOADING = Missing(Cause.LOADING)
 _NOBODY: frozenset[str] = frozenset()
 
 
+class ObjectName(NamedTuple):
+    """The name of an object of a kind."""
+
+    namespace: str
+    """Empty: the kind has no namespaces."""
+    name: str
+
+
 class NeededField(NamedTuple):
     """A field of an object whose value resources need."""
 
