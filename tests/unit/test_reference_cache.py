@@ -461,6 +461,26 @@ class TestKinds:
         assert [one.namespace for one in scene.cache.scopes()] == ["bank"]
 
 
+@pytest.mark.parametrize("served", [SERVED, CLUSTER_SCOPED, None])
+def test_a_discovery_reads_no_spec_again(served: ServedKind | None) -> None:
+    """A resource can have a reference to another kind in each of its 33 fields."""
+    scene, searched = Scene(), 0
+
+    def references_of(key: Key) -> Sequence[Reference]:
+        nonlocal searched
+        searched += 1
+        return scene.references.get(key, ())
+
+    scene.cache = ReferenceCache(references_of)
+    many = [QUEUE._replace(path=f"ref{number}", kind=f"Kind{number}") for number in range(33)]
+    for name in ("one", "two"):
+        scene.use(Key("shop", name), *many)
+    for reference in many:
+        scene.cache.put_served(KIND._replace(kind=reference.kind), served)
+    assert not searched
+    assert len(scene.watched()) == (33 if served else 0)
+
+
 class TestLimits:
     @pytest.fixture(autouse=True)
     def low_limits(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """The reference watches: one for each kind in use, kinds that come and go, and few requests whatever tenants invent."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -246,6 +246,46 @@ async def test_invented_kinds_cost_no_request_each() -> None:
         await scene.wait_found(ARN)
         asked = [one for one in scene.server.asked if one.endswith(" list")]
         assert {*asked} == {"/apis list", f"{API} list", f"{PATH} list"}
+
+
+async def test_a_new_kind_costs_no_discovery_of_those_that_were_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference_watches, "UNSERVED_KINDS", LIMIT)
+    scene = Scene()
+    scene.serve_queues()
+    missing = QUEUE._replace(path="kmsKeyRef", kind="Missing")
+    scene.use(USER, missing)
+    async with scene.watched():
+        await scene.wait_found(Cause.KIND_NOT_FOUND, missing)
+        scene.server.resources["v1"] = [CONFIG_MAPS]
+        scene.server.put("/api/v1/configmaps", "names", {"data": {"function": "orders-v2"}}, namespace="shop")
+        scene.use(USER, missing, CONFIG_MAP)
+        await scene.wait_found("orders-v2", CONFIG_MAP)
+    assert scene.server.asked.count(f"{API} list") == 1
+
+
+class CountedKinds(list[Kind]):
+    """Kinds that count how often all of them are read."""
+
+    read = 0
+
+    def __iter__(self) -> Iterator[Kind]:
+        self.read += 1
+        return super().__iter__()
+
+    def __contains__(self, _: object) -> bool:
+        raise AssertionError("a search in a list takes long")
+
+
+async def test_a_discovery_reads_thousands_of_kinds_a_few_times_whatever_the_cluster_has() -> None:
+    server = ObjectServer()
+    for number in range(20):
+        kinds = [{**QUEUES, "kind": f"Kind{one}", "name": f"kind{one}s"} for one in range(20)]
+        server.resources[f"group{number}.example.com/v1"] = kinds
+    kinds = CountedKinds(Kind(f"group{number % 20}.example.com/v1", f"Kind{number}") for number in range(1_000))
+    async with server.connect() as kubernetes:
+        found = await discover(kubernetes, kinds)
+    assert sum(served is not None for served in found.values()) == 20
+    assert kinds.read <= 2
 
 
 @pytest.mark.parametrize("api_version", ["", "v1/../v1", "../../api/v1", "sqs/v1?x=", "a b/v1", "v1/configmaps"])

@@ -7,7 +7,7 @@ discovers kinds of any version.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from typing import NamedTuple
 
 from esm_operator.api.reference_kinds import group_of
@@ -58,10 +58,13 @@ async def discover(
         ApiError, aiohttp.ClientError, TimeoutError: the API server does not answer which groups it serves.
     """
     found: dict[Kind, ServedKind | None] = dict.fromkeys(kinds)
-    wanted = {kind.api_version for kind in kinds if _GROUP_VERSION.fullmatch(kind.api_version)}
+    wanted: dict[str, set[Kind]] = {}
+    for kind in kinds:
+        if _GROUP_VERSION.fullmatch(kind.api_version):
+            wanted.setdefault(kind.api_version, set()).add(kind)
     groups = await kubernetes.api_group_versions() if any("/" in version for version in wanted) else []
-    for group_version in sorted(wanted & {*groups, "v1"}):
-        of_group = [kind for kind in kinds if kind.api_version == group_version]
+    for group_version in sorted(wanted.keys() & {*groups, "v1"}):
+        of_group = wanted[group_version]
         try:
             found |= await _kinds_of(kubernetes, group_version, of_group)
         except Exception as error:
@@ -98,7 +101,7 @@ async def discover_preferred(
 
 
 async def _kinds_of(
-    kubernetes: KubernetesClient, group_version: str, kinds: Collection[Kind]
+    kubernetes: KubernetesClient, group_version: str, kinds: Set[Kind]
 ) -> dict[Kind, ServedKind | None]:
     api_path = f"/apis/{group_version}" if "/" in group_version else f"/api/{group_version}"
     found: dict[Kind, ServedKind | None] = {}

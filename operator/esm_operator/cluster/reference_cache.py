@@ -219,13 +219,14 @@ class ReferenceCache:
         if (state.served, state.problem) == (served, problem):
             return
         users = dict.fromkeys(key for one in state.objects.values() for key in one.users)
-        self._kinds[kind] = _KindState(state.since, served, problem)
-        for key in users:
-            for reference in self._references_of(key):
-                if _kind_of(reference) == kind and not self._limits.refuses(
-                    key.namespace, self._place(reference, key.namespace)
-                ):
-                    self._add(key, reference)
+        if served is None and state.served is None:
+            state.problem = problem  # nothing is known about the objects
+        else:
+            new = self._kinds[kind] = _KindState(state.since, served, problem)
+            if not _has_namespaces(state.served) and _has_namespaces(served):
+                self._add_again(kind, users)
+            else:
+                self._keep_references(state, kind, new)
         self._note(users)
         self.needs_changed.set()
 
@@ -385,10 +386,14 @@ class ReferenceCache:
         name = _name_of(state, reference, key.namespace)
         one = state.objects.get(name)
         scope = state.scopes.get(self._scope_of(name))
-        is_new = one is None
         if one is None:
             one = state.objects[name] = ReferencedObject(scope.lists if scope is not None else 0)
         one.add(key, reference)
+        self._look_for(kind, state, name, [key])
+
+    def _look_for(self, kind: Kind, state: _KindState, name: ObjectName, users: Iterable[Key]) -> None:
+        """Have an object listed, or read if the list of its kind is complete. It has these new users."""
+        one, scope = state.objects[name], state.scopes.get(self._scope_of(name))
         if not _is_name(name):
             self._note(one.put_absent("0"))  # no object can have this name, so no request is sent
         elif state.served is None or not self._may_read(state, name):
@@ -397,9 +402,26 @@ class ReferenceCache:
             state.scopes[self._scope_of(name)] = _Scope(next(self._numbers))
             self.needs_changed.set()
         elif (scope.complete or scope.problem is None) and not one.is_known:
-            self._read(kind, name, [key])
-        if is_new and one.version:
-            self._note([key])
+            self._read(kind, name, users)
+
+    def _keep_references(self, old: _KindState, kind: Kind, new: _KindState) -> None:
+        """Take the references to the objects of a kind, which is served in another way now."""
+        for name, one in old.objects.items():
+            one.forget()
+            name = name if _has_namespaces(new.served) else name._replace(namespace="")
+            known = new.objects.setdefault(name, one)
+            if known is not one:
+                known.merge(one)
+        for name, one in new.objects.items():
+            self._look_for(kind, new, name, one.users)
+
+    def _add_again(self, kind: Kind, users: Iterable[Key]) -> None:
+        """Register the references to a kind again. Its objects have namespaces now, and had none before."""
+        for key in users:
+            for reference in self._references_of(key):
+                place = self._place(reference, key.namespace)
+                if place.kind == kind and not self._limits.refuses(key.namespace, place):
+                    self._add(key, reference)
 
     def _remove(self, key: Key, reference: Reference) -> None:
         kind = _kind_of(reference)
@@ -486,8 +508,12 @@ def _kind_of(reference: Reference) -> Kind:
 
 def _name_of(state: _KindState, reference: Reference, namespace: str) -> ObjectName:
     """The object that a reference of a resource in a namespace names."""
-    namespaced = state.served is None or state.served.namespaced
-    return ObjectName((reference.namespace or namespace) if namespaced else "", reference.name)
+    return ObjectName((reference.namespace or namespace) if _has_namespaces(state.served) else "", reference.name)
+
+
+def _has_namespaces(served: ServedKind | None) -> bool:
+    """Whether the objects of a kind have namespaces, as far as it is known."""
+    return served is None or served.namespaced
 
 
 def _is_name(name: ObjectName) -> bool:

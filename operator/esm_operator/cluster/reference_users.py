@@ -5,6 +5,8 @@ thousand, and a copy of a tuple for each would take minutes, so many users are c
 ``reference_cache.py`` keeps them.
 """
 
+from collections import Counter
+
 from esm_operator.api.resource import Key
 
 Users = tuple[Key, ...] | dict[Key, int]
@@ -23,6 +25,14 @@ def with_user(users: Users, key: Key) -> Users:
             counts[one] += 1
         users = counts
     users[key] = users.get(key, 0) + 1
+    return users
+
+
+def with_users(users: Users, others: Users) -> Users:
+    """The users with the references of others. Replaces ``users``, which may change."""
+    for key, number in Counter(others).items():
+        for _ in range(number):
+            users = with_user(users, key)
     return users
 
 

@@ -41,8 +41,8 @@ class ReferenceWatches:
         self._kubernetes = kubernetes
         self._cache = cache
         self._reflectors: dict[WatchScope, asyncio.Task[None]] = {}
-        self._discovered = -UNSERVED_KINDS
-        """Monotonic time of the last discovery, in seconds."""
+        self._discovered = self._discovered_all = -UNSERVED_KINDS
+        """Monotonic time of the last discovery, and of the last one of all kinds that are not served, in seconds."""
         self._failures = FailureLog(logger, "The operator can read the objects that resources reference again")
 
     async def run(self) -> None:
@@ -64,13 +64,15 @@ class ReferenceWatches:
 
         Returns the seconds until the next discovery; None: none is necessary.
         """
-        self._cache.admit_refused()
-        unserved = self._cache.unserved()
+        now, of_all = monotonic(), False
+        if now >= self._all_due:
+            of_all, self._discovered_all = True, now
+            self._cache.admit_refused()
+        unserved = [kind for kind, is_new in self._cache.unserved().items() if is_new or of_all]
         if not unserved:
-            return UNSERVED_KINDS if self._cache.has_refused else None
-        due = self._discovered + (NEW_KINDS if any(unserved.values()) else UNSERVED_KINDS)
-        if due > monotonic():
-            return due - monotonic()
+            return self._pause()
+        if now < self._discovered + NEW_KINDS:
+            return self._discovered + NEW_KINDS - now
         found: Mapping[Kind, ServedKind | None] = {}
         try:
             found = await discover(self._kubernetes, unserved, self._report_group)
@@ -85,7 +87,18 @@ class ReferenceWatches:
                 self._cache.put_served(kind, found[kind])
             else:
                 self._cache.discovery_failed(kind)
-        return UNSERVED_KINDS if self._cache.unserved() else None
+            await asyncio.sleep(0)  # a kind can have thousands of references
+        return self._pause()
+
+    @property
+    def _all_due(self) -> float:
+        """Monotonic time of the next discovery of all kinds that are not served, in seconds."""
+        return max(self._discovered_all + UNSERVED_KINDS, self._discovered + NEW_KINDS)
+
+    def _pause(self) -> float | None:
+        """Seconds until kinds are discovered that are not served, or are refused now; None: there are none."""
+        is_needed = self._cache.has_refused or bool(self._cache.unserved())
+        return max(0.0, self._all_due - monotonic()) if is_needed else None
 
     def _keep_reflectors(self) -> None:
         """Start the reflectors that are needed, and stop the others."""

@@ -10,7 +10,7 @@ from esm_operator.api.object_fields import WrongTypeError, value_in
 from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
 from esm_operator.cluster.discovery import Kind
-from esm_operator.cluster.reference_users import Users, with_user, without_user
+from esm_operator.cluster.reference_users import Users, with_user, with_users, without_user
 from esm_operator.cluster.resource_versions import is_later
 
 LOADING = Missing(Cause.LOADING)
@@ -87,6 +87,18 @@ class ReferencedObject:
         """Forget one reference of a resource."""
         self.users = without_user(self.users, key)
         self.references -= 1
+
+    def forget(self) -> None:
+        """Forget what is known about the object, but not the references to it."""
+        self.lists_before, self.version, self.problem = 0, "", LOADING
+        self.exists, self.deleting, self.allowed = False, False, _NOBODY
+        self.values, self.waiting = dict.fromkeys(self.values, LOADING), None
+
+    def merge(self, other: "ReferencedObject") -> None:
+        """Take the references to an object that has turned out to be the same. Nothing is known about either."""
+        self.users = with_users(self.users, other.users)
+        self.references += other.references
+        self.values |= other.values
 
     def keep_fields(self, used: Container[NeededField]) -> None:
         """Forget all fields except these."""
