@@ -47,8 +47,8 @@ _SOON, _PATIENCE = 0.2, 3.0
 _LONGEST_PAUSE = 10.0
 #: Namespaces that are listed one by one when they begin to match the selector. If there are more, all are listed.
 _LISTED_SINGLY = 10
-#: The most resources to resolve again before other tasks get a turn. This takes a few milliseconds.
-_RESOLVED_TOGETHER = 50
+#: Seconds for which resources are resolved again before other tasks get as much time.
+_RESOLVED_TOGETHER = 0.005
 #: Seconds after which the unknown regions of a ProviderConfig are logged again, if it changes.
 _QUIET = 600.0
 #: Unknown regions that a line of the log names, and the most characters of each.
@@ -390,13 +390,18 @@ class Operator:
         return True
 
     async def _follow_references(self) -> None:
-        """Resolve resources again when the objects that they reference have changed."""
+        """Resolve resources again when the objects that they reference have changed, for at most half of the time."""
+        busy = 0.0
         while True:
-            for key in await self._cache.references.take_changed(_RESOLVED_TOGETHER):
-                old, new = self._cache.resolve_again(key), self._cache.get(key)
-                if new is not None and self._term is not None:
-                    self._term.references_changed(new, old)
-            await asyncio.sleep(0)
+            key = await self._cache.references.take_changed()
+            began = monotonic()
+            old, new = self._cache.resolve_again(key), self._cache.get(key)
+            if new is not None and self._term is not None:
+                self._term.references_changed(new, old)
+            busy += monotonic() - began
+            if busy > _RESOLVED_TOGETHER:
+                await asyncio.sleep(busy)
+                busy = 0.0
 
     async def _keep_targets_connected(self) -> None:
         """Connect to targets before they are needed, on a standby too, without a call to AWS Lambda."""

@@ -24,8 +24,8 @@ GUARDS = (
         name="newer-versions-of-objects-only",
         harm="A late answer brings back the former value of an object, and the mapping is changed to it and back.",
         file="cluster/referenced_object.py",
-        text="if is_later(self.version, version):\n            return ()",
-        without="if False:\n            return ()",
+        text="if is_later(self.version, version):\n            return Affected()",
+        without="if False:\n            return Affected()",
         tests=unit("reference_cache", "older_versions_do_not_count"),
     ),
     Guard(

@@ -1,8 +1,10 @@
 """The reference cache: only the newest version of an object counts, and nothing is revealed without consent."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -82,10 +84,13 @@ class Scene:
         return found.cause if isinstance(found, Missing) else found
 
     async def changed(self) -> set[Key]:
-        """The resources that are to be resolved again."""
-        self.cache._changed.setdefault(Key("", ""))  # pyright: ignore[reportPrivateUsage]
-        self.cache._has_changed.set()  # pyright: ignore[reportPrivateUsage]
-        return {*await self.cache.take_changed(1_000)} - {Key("", "")}
+        """The resources that are to be resolved again now."""
+        found: set[Key] = set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):  # until it waits
+                while True:
+                    found.add(await self.cache.take_changed())
+        return found
 
 
 @pytest.fixture
@@ -122,6 +127,56 @@ async def test_a_change_concerns_only_the_users_of_the_object(scene: Scene) -> N
     assert await scene.changed() == set(), "no value differs"
     scene.cache.put(KIND, queue(103, name="unknown"))
     assert await scene.changed() == set()
+
+
+async def test_an_object_that_changes_all_the_time_concerns_its_users_once_a_second() -> None:
+    with stopped() as clock:
+        scene = Scene()
+        scene.use(USER, QUEUE)
+        scene.cache.put_served(KIND, SERVED)
+        scene.list(queue(50))
+        await scene.changed()
+        resolved: list[float] = []
+        for step in range(100):
+            scene.cache.put(KIND, queue(101 + step, f"{ARN}-{step}"))
+            assert scene.find() == f"{ARN}-{step}"
+            resolved += [clock.now] * len(await scene.changed())
+            clock.now += 0.125
+        assert resolved == [1000.0 + number for number in range(13)], "the first change immediately"
+        clock.now += 1.0
+        assert await scene.changed() == {USER}, "the last value is not lost"
+        clock.now += 10.0
+        scene.cache.put(KIND, queue(300))
+        assert await scene.changed() == {USER}
+
+
+async def test_an_object_with_many_users_concerns_them_less_often() -> None:
+    with stopped() as clock:
+        scene = Scene()
+        users = {Key("shop", f"r{number}") for number in range(500)}
+        for key in users:
+            scene.use(key, QUEUE)
+        scene.cache.put_served(KIND, SERVED)
+        scene.list(queue(50))
+        await scene.changed()
+        scene.cache.put(KIND, queue(101, f"{ARN}-1"))
+        assert await scene.changed() == users
+        scene.cache.put(KIND, queue(102, f"{ARN}-2"))
+        clock.now += 4.9
+        assert await scene.changed() == set()
+        clock.now += 0.2
+        assert await scene.changed() == users
+
+
+async def test_many_users_of_an_object_delay_no_other_namespace(scene: Scene) -> None:
+    many = [Key("bad", f"r{number}") for number in range(500)]
+    for key in many:
+        scene.use(key, QUEUE._replace(name="shared"))
+    scene.list(queue(50), queue(51, name="shared", namespace="bad"))
+    await scene.changed()
+    scene.cache.put(KIND, queue(101, f"{ARN}-2", name="shared", namespace="bad"))
+    scene.cache.put(KIND, queue(102, f"{ARN}-2"))
+    assert USER in [await scene.cache.take_changed() for _ in range(2)]
 
 
 def test_an_object_that_a_list_does_not_show_does_not_exist(scene: Scene) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.api.object_fields import WrongTypeError, value_in
-from esm_operator.api.reference_kinds import KINDS, VALUE_PATHS, kind_of
+from esm_operator.api.reference_kinds import KINDS, SERVERS, VALUE_PATHS, kind_of
 from esm_operator.api.references import (
     LONGEST_VALUE,
     Reference,
@@ -217,6 +217,29 @@ def test_the_value_of_an_object(one: Reference, body: dict[str, Any], value: str
 def test_a_field_that_is_not_a_text_is_an_error_with_a_sentence(value: object, what: str) -> None:
     with pytest.raises(WrongTypeError, match=f"^{what}$"):
         value_in(other("topicRef", "spec.value"), {"spec": {"value": value}})
+
+
+class UnsplitText(str):
+    """A text that must not be split."""
+
+    def split(self, *_: object, **__: object) -> list[str]:
+        raise AssertionError("this takes a tenth of a second for a million characters")
+
+    def __str__(self) -> str:
+        return self
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (UnsplitText("a:1," * 2_000), "a string of 8,000 characters, which is more than 4,096"),
+        (["a:1"] * 5_000, "a list of 5,000 items, which is more than 4,096"),
+        (["a:1", "x" * 5_000], "a string of 5,000 characters, which is more than 4,096"),
+    ],
+)
+def test_servers_that_are_too_long_are_not_split(value: object, what: str) -> None:
+    with pytest.raises(WrongTypeError, match=f"^{what}$"):
+        value_in(other(SERVERS, "spec.value"), {"spec": {"value": value}})
 
 
 JSON = st.recursive(

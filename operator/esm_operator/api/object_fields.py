@@ -95,16 +95,21 @@ def _text(part: Any, *, several: bool) -> str:
     if part is None:
         return ""
     if is_array(part) and several:
+        _require_short(len(part), "a list of {} items")
         part = ",".join(_text(item, several=False) for item in part)
     for kind, name in _NAMES_OF_TYPES:
         if isinstance(part, kind):
             raise WrongTypeError(name)
-    text = whole(str(part).strip())
-    if several:
-        text = ",".join(items_of(text))
-    if len(text) > LONGEST_VALUE:
-        raise WrongTypeError(f"a string of {len(text):,} characters, which is more than {LONGEST_VALUE:,}")
-    return text
+    text = str(part)
+    _require_short(len(text), "a string of {} characters")  # before it is split, which would take long
+    text = whole(text.strip())
+    return ",".join(items_of(text)) if several else text
+
+
+def _require_short(length: int, what: str) -> None:
+    """Raise WrongTypeError if a value is too long."""
+    if length > LONGEST_VALUE:
+        raise WrongTypeError(f"{what.format(f'{length:,}')}, which is more than {LONGEST_VALUE:,}")
 
 
 #: The types of JSON that are neither a string nor an integer.

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import count
 from typing import Any, NamedTuple
 
 from esm_operator.api.reference_kinds import group_of
@@ -28,6 +28,7 @@ from esm_operator.cluster.reference_reads import ObjectReads, WantedObject
 from esm_operator.cluster.referenced_object import LOADING, ObjectName, ReferencedObject, needed_field, version_of
 from esm_operator.cluster.resource_versions import is_later
 from esm_operator.cluster.transport import ForbiddenError
+from esm_operator.ratelimit.workqueue import QueuePriority, WorkQueue
 
 #: Seconds without an answer after which the objects of a kind count as unavailable. Until then they are loading. Also
 #: the seconds after which a right that the operator had counts as lost. An upgrade of a chart may replace it.
@@ -108,8 +109,8 @@ class ReferenceCache:
         self._namespaces = frozenset(namespaces)
         self._limits = ReferenceLimits()
         self._kinds: dict[Kind, _KindState] = {}
-        self._changed: dict[Key, None] = {}
-        self._has_changed = asyncio.Event()
+        self._changed = WorkQueue[Key](dict.fromkeys(QueuePriority, 1), party=lambda key: key.namespace)
+        """The resources to resolve again. Their namespaces take turns."""
         self._reads = ObjectReads()
         self._numbers = count()
         self.needs_changed = asyncio.Event()
@@ -160,15 +161,11 @@ class ReferenceCache:
 
     # For the operator
 
-    async def take_changed(self, most: int) -> list[Key]:
-        """Wait for resources whose values or problems may have changed. Return at most ``most`` of them."""
-        await self._has_changed.wait()
-        taken = list(islice(self._changed, most))
-        for key in taken:
-            del self._changed[key]
-        if not self._changed:
-            self._has_changed.clear()
-        return taken
+    async def take_changed(self) -> Key:
+        """Wait for a resource whose values or problems may have changed."""
+        key = await self._changed.take()
+        self._changed.done(key)
+        return key
 
     def count_objects(self) -> Mapping[tuple[str, str], int]:
         """The number of referenced objects by API group and kind, for the kinds that have been listed."""
@@ -249,9 +246,9 @@ class ReferenceCache:
         one = self._object(kind, name)
         if one is not None:
             for body in page.items:
-                self._note(one.put(kind, body))
+                self._note(*one.put(kind, body))
             if not page.items and not one.version:
-                self._note(one.put_absent(page.resource_version))
+                self._note(*one.put_absent(page.resource_version))
         self._reads.ended(kind, name, again=False)
 
     def read_failed(self, kind: Kind, name: ObjectName, error: Exception) -> None:
@@ -301,17 +298,17 @@ class ReferenceCache:
             one = state.objects.get(name)
             if one is not None:
                 found.seen.add(name)
-                self._note(one.put(scope.kind, body))
+                self._note(*one.put(scope.kind, body))
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
         one = self._object(kind, _name_in(body))
         if one is not None:
-            self._note(one.put(kind, body))
+            self._note(*one.put(kind, body))
 
     def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
         one, version = self._object(kind, _name_in(body)), version_of(body)
         if one is not None and not is_later(one.version, version):
-            self._note(one.put_absent(version))
+            self._note(*one.put_absent(version))
 
     def listed(self, scope: WatchScope) -> None:
         state, found = self._kinds.get(scope.kind), self._scope(scope)
@@ -322,7 +319,7 @@ class ReferenceCache:
             if self._scope_of(name) != scope.namespace:
                 continue
             if name not in found.seen and one.lists_before < found.lists and not is_later(one.version, found.version):
-                self._note(one.put_absent(found.version))
+                self._note(*one.put_absent(found.version))
             if not one.is_known:
                 self._read(scope.kind, name, one.users)
         found.seen.clear()
@@ -395,7 +392,7 @@ class ReferenceCache:
         """Have an object listed, or read if the list of its kind is complete. It has these new users."""
         one, scope = state.objects[name], state.scopes.get(self._scope_of(name))
         if not _is_name(name):
-            self._note(one.put_absent("0"))  # no object can have this name, so no request is sent
+            self._note(*one.put_absent("0"))  # no object can have this name, so no request is sent
         elif state.served is None or not self._may_read(state, name):
             pass
         elif scope is None:
@@ -467,11 +464,13 @@ class ReferenceCache:
             if self._scope_of(name) == scope:
                 self._note(one.users)
 
-    def _note(self, keys: Iterable[Key]) -> None:
-        """Record resources that must be resolved again."""
+    def _note(self, keys: Iterable[Key], delay: float = 0.0) -> None:
+        """Record resources that must be resolved again, after a delay in seconds."""
         for key in keys:
-            self._changed[key] = None
-            self._has_changed.set()
+            if delay > 0:
+                self._changed.add_after(key, QueuePriority.EDIT, delay)
+            else:
+                self._changed.add(key, QueuePriority.EDIT)
 
 
 class ReferenceSink:

@@ -1,5 +1,6 @@
 """One referenced object, as far as the reference cache knows it: its values, consent, version and users."""
 
+import math
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,12 +10,16 @@ from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, allowed_referrer
 from esm_operator.api.object_fields import WrongTypeError, value_in
 from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
+from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind
 from esm_operator.cluster.reference_users import Users, with_user, with_users, without_user
 from esm_operator.cluster.resource_versions import is_later
 
 LOADING = Missing(Cause.LOADING)
 _NOBODY: frozenset[str] = frozenset()
+#: The shortest and the longest pause between two changes of an object that concern its users, in seconds. The users
+#: for which the pause is a second: a thousand users take a second of CPU time.
+_SHORTEST_PAUSE, _LONGEST_PAUSE, _USERS_A_SECOND = 1.0, 30.0, 100
 
 
 class ObjectName(NamedTuple):
@@ -23,6 +28,14 @@ class ObjectName(NamedTuple):
     namespace: str
     """Empty: the kind has no namespaces."""
     name: str
+
+
+class Affected(NamedTuple):
+    """The resources to resolve again."""
+
+    users: Iterable[Key] = ()
+    delay: float = 0.0
+    """Seconds until then."""
 
 
 class NeededField(NamedTuple):
@@ -55,6 +68,8 @@ class ReferencedObject:
     """The namespaces that may reference it. ``*``: all."""
     problem: Missing = LOADING
     """Why a value that is not known is not known."""
+    turn: float = -math.inf
+    """Monotonic time at which the last change concerns the users, in seconds."""
 
     @property
     def is_known(self) -> bool:
@@ -104,11 +119,11 @@ class ReferencedObject:
         """Forget all fields except these."""
         self.values = {needed: value for needed, value in self.values.items() if needed in used}
 
-    def put(self, kind: Kind, body: Mapping[str, Any]) -> Iterable[Key]:
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> Affected:
         """Record a version of the object, unless a newer one is known. Return the resources to resolve again."""
-        version = version_of(body)
+        version, was_known = version_of(body), bool(self.version)
         if is_later(self.version, version):
-            return ()
+            return Affected()
         before = (self.exists, self.deleting, self.allowed)
         meta: Mapping[str, Any] = body["metadata"]
         annotations: Mapping[str, Any] = meta.get("annotations") or {}
@@ -118,14 +133,29 @@ class ReferencedObject:
         old, self.values = self.values, {needed: _value(kind, needed, body) for needed in self.values}
         waiting, self.waiting = self.waiting, None
         differs = any(value not in (LOADING, self.values[needed]) for needed, value in old.items())
-        return self.users if differs or before != (self.exists, self.deleting, self.allowed) else waiting or ()
+        if differs or before != (self.exists, self.deleting, self.allowed):
+            return self._changed(was_known)
+        return Affected(waiting or ())
 
-    def put_absent(self, version: str) -> Iterable[Key]:
+    def put_absent(self, version: str) -> Affected:
         """Record that the object does not exist in a version. Return the resources to resolve again."""
-        is_news = self.exists or not self.version
+        was_known = bool(self.version)
+        is_news = self.exists or not was_known
         self.version, self.exists, self.deleting, self.allowed = version, False, False, _NOBODY
         self.waiting, self.problem = None, LOADING
-        return self.users if is_news else ()
+        return self._changed(was_known) if is_news else Affected()
+
+    def _changed(self, was_known: bool) -> Affected:
+        """All users, which may have thousands of references. If the object changes all the time, they wait for a turn.
+
+        The first change has its turn immediately, and later changes of the same turn are one.
+        """
+        if not was_known:
+            return Affected(self.users)
+        now, pause = monotonic(), max(_SHORTEST_PAUSE, min(len(self.users) / _USERS_A_SECOND, _LONGEST_PAUSE))
+        if self.turn <= now:
+            self.turn = max(now, self.turn + pause)
+        return Affected(self.users, self.turn - now)
 
 
 def needed_field(reference: Reference) -> NeededField:
