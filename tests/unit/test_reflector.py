@@ -6,12 +6,18 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from aiohttp import web
+from kubernetes.aio import client
 
+from esm_operator import tasks
 from esm_operator.adapters import aiohttp_hooks
-from esm_operator.cluster import reflector, transport
-from esm_operator.cluster.kubernetes import Page
+from esm_operator.cluster import list_turns, reflector, transport
+from esm_operator.cluster.kubernetes import KubernetesClient, Page
+from esm_operator.cluster.list_turns import ListTurns
 from esm_operator.cluster.reflector import NotServedError, Reflector
 from esm_operator.cluster.transport import ForbiddenError
+from esm_operator.ratelimit.rate_limiter import RateLimiter
+from tests.unit.http_server import served
 from tests.unit.object_server import ObjectServer
 from tests.waiting import LIMIT, eventually_async
 
@@ -63,7 +69,7 @@ async def reflected(server: ObjectServer) -> AsyncGenerator[Recorder]:
     """Run a reflector of the path until the block ends."""
     sink = Recorder()
     async with server.connect() as kubernetes, asyncio.timeout(LIMIT):
-        task = asyncio.create_task(Reflector(kubernetes, PATH, sink).run())
+        task = asyncio.create_task(Reflector(kubernetes, PATH, sink, ListTurns()).run())
         yield sink
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -189,7 +195,7 @@ async def test_an_error_in_the_watch_causes_another_attempt() -> None:
 async def test_it_ends_when_the_kind_is_removed() -> None:
     server = server_with("a")
     async with server.connect() as kubernetes, asyncio.timeout(LIMIT):
-        task = asyncio.create_task(Reflector(kubernetes, PATH, Recorder()).run())
+        task = asyncio.create_task(Reflector(kubernetes, PATH, Recorder(), ListTurns()).run())
         await eventually_async(lambda: server.watchers == 1)
         del server.objects[PATH]
         server.cut()
@@ -223,3 +229,37 @@ async def test_lines_are_read_whatever_the_parts_in_which_they_arrive() -> None:
 
     answer: Any = Answer()
     assert [line async for line in aiohttp_hooks.lines(answer, 100)] == [b"one", b"two", b"", b"three"]
+
+
+@pytest.mark.parametrize(("longest", "most"), [(LIMIT, 3), (0.05, 8)])
+async def test_few_lists_are_requested_at_the_same_time(
+    longest: float, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All kinds are listed at the start, and objects can be large. Lists that take long do not delay the others."""
+    monkeypatch.setattr(list_turns, "_LONGEST", longest)
+    released, ended, watched = asyncio.Event(), asyncio.Event(), set[str]()
+    now = highest = 0
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal now, highest
+        if "watch" in request.query:
+            watched.add(request.path)
+            await ended.wait()
+        now, highest = now + 1, max(highest, now + 1)
+        await released.wait()
+        await asyncio.sleep(0.01)
+        now -= 1
+        return web.json_response({"items": [], "metadata": {"resourceVersion": "1"}})
+
+    async with served(answer) as url, asyncio.timeout(LIMIT):
+        kubernetes = KubernetesClient(client.ApiClient(client.Configuration(host=url)), RateLimiter(10_000))
+        turns = ListTurns()
+        paths = [f"/apis/example.com/v1/kind{number}s" for number in range(8)]
+        running = [asyncio.create_task(Reflector(kubernetes, path, Recorder(), turns).run()) for path in paths]
+        await eventually_async(lambda: now == most)
+        released.set()
+        await eventually_async(lambda: watched == {*paths})
+        assert highest == most
+        await tasks.cancel(running)
+        await kubernetes.close()
+        ended.set()

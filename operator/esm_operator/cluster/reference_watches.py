@@ -16,6 +16,7 @@ from esm_operator import tasks
 from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind, ServedKind, discover
 from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.list_turns import ListTurns
 from esm_operator.cluster.reference_cache import ObjectToRead, ReferenceCache, WatchScope
 from esm_operator.cluster.reflector import NotServedError, Reflector
 from esm_operator.cluster.transport import ApiError, ConflictError, GoneError, describe_failure
@@ -40,6 +41,7 @@ class ReferenceWatches:
     def __init__(self, kubernetes: KubernetesClient, cache: ReferenceCache) -> None:
         self._kubernetes = kubernetes
         self._cache = cache
+        self._turns = ListTurns()
         self._reflectors: dict[WatchScope, asyncio.Task[None]] = {}
         self._discovered = self._discovered_all = -UNSERVED_KINDS
         """Monotonic time of the last discovery, and of the last one of all kinds that are not served, in seconds."""
@@ -114,7 +116,7 @@ class ReferenceWatches:
     async def _reflect(self, scope: WatchScope) -> None:
         """List and watch until the API server does not serve the kind any more."""
         sink = self._cache.sink(scope)
-        reflector = Reflector(self._kubernetes, scope.path, sink)
+        reflector = Reflector(self._kubernetes, scope.path, sink, self._turns)
         while True:
             try:
                 await reflector.run()

@@ -18,6 +18,7 @@ import aiohttp
 
 from esm_operator.clock import monotonic
 from esm_operator.cluster.kubernetes import KubernetesClient, Page
+from esm_operator.cluster.list_turns import ListTurns
 from esm_operator.cluster.transport import (
     ApiError,
     BusyError,
@@ -80,10 +81,11 @@ class NotServedError(Exception):
 class Reflector:
     """One list and watch. For one event loop."""
 
-    def __init__(self, kubernetes: KubernetesClient, path: str, sink: Sink) -> None:
+    def __init__(self, kubernetes: KubernetesClient, path: str, sink: Sink, turns: ListTurns) -> None:
         self._kubernetes = kubernetes
         self._path = path
         self._sink = sink
+        self._turns = turns
         self._version = ""
         """The version from which to watch; empty: list first."""
         self._watching_since = math.inf
@@ -97,7 +99,8 @@ class Reflector:
             self._watching_since = math.inf
             try:
                 if not self._version:
-                    await self._list()
+                    async with self._turns.turn():
+                        await self._list()
                 await self._watch()
             except (ApiError, ConflictError, GoneError, aiohttp.ClientError, OSError) as error:
                 if is_unserved(error):
