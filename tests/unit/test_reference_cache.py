@@ -415,11 +415,45 @@ class TestKinds:
         scene.use(Key("bank", "orders"))
         assert not scene.cache.unserved()
 
-    def test_a_kind_that_no_resource_references_is_not_watched(self, scene: Scene) -> None:
-        assert scene.watched() == [(KIND, SERVED, "")]
-        scene.use(USER)
-        assert scene.watched() == []
-        assert scene.find() is Cause.LOADING
+    async def test_a_kind_that_no_resource_references_is_watched_for_a_minute(self) -> None:
+        """A tenant may edit a resource between two kinds, and each list shows all objects."""
+        with stopped() as clock:
+            scene = Scene()
+            scene.use(USER, QUEUE)
+            scene.cache.put_served(KIND, SERVED)
+            scene.list(queue(50))
+            other = QUEUE._replace(kind="Other")
+            for _ in range(20):
+                scene.use(USER, other)
+                clock.now += 59.0
+                scene.cache.forget_unused()
+                assert scene.watched() == [(KIND, SERVED, "")]
+                scene.use(USER, QUEUE)
+                assert (await scene.cache.take_to_read()).name.name == "orders"
+                scene.cache.put_read(KIND, ObjectName("shop", "orders"), Page([queue(50)], "120"))
+                assert scene.find() == ARN
+            scene.use(USER)
+            assert scene.find() is Cause.LOADING
+            assert not scene.cache.unserved()
+            clock.now += 61.0
+            scene.cache.forget_unused()
+            assert scene.watched() == []
+            assert not scene.cache.has_unused
+
+    def test_a_kind_that_another_namespace_references_stays_watched(self) -> None:
+        with stopped() as clock:
+            scene = Scene()
+            scene.use(USER, QUEUE)
+            scene.use(Key("bank", "orders"), QUEUE)
+            scene.cache.put_served(KIND, SERVED)
+            scene.use(USER)
+            clock.now += 61.0
+            scene.cache.forget_unused()
+            assert scene.watched() == [(KIND, SERVED, "")]
+            scene.use(Key("bank", "orders"))
+            clock.now += 61.0
+            scene.cache.forget_unused()
+            assert scene.watched() == []
 
     def test_a_list_and_watch_of_before_does_not_count(self, scene: Scene) -> None:
         before = scene.sink()
@@ -502,7 +536,7 @@ class TestKinds:
             scene.cache.put_served(KIND, SERVED)
             assert scene.find() is Cause.LOADING
 
-    def test_an_operator_for_some_namespaces_watches_only_these(self) -> None:
+    def test_an_operator_for_some_namespaces_watches_only_these(self, monkeypatch: pytest.MonkeyPatch) -> None:
         scene = Scene(["shop", "bank"])
         scene.use(USER, QUEUE, QUEUE._replace(path="kmsKeyRef", namespace="elsewhere"))
         scene.cache.put_served(KIND, SERVED)
@@ -512,7 +546,9 @@ class TestKinds:
         assert scene.find(QUEUE._replace(namespace="elsewhere")) is Cause.UNMANAGED_NAMESPACE
         scene.use(Key("bank", "orders"), QUEUE)
         assert [one.namespace for one in scene.cache.scopes()] == ["shop", "bank"]
+        monkeypatch.setattr(reference_limits, "_KEPT", 0.0)
         scene.use(USER)
+        scene.cache.forget_unused()
         assert [one.namespace for one in scene.cache.scopes()] == ["bank"]
 
 
@@ -546,7 +582,7 @@ class TestLimits:
     def kinds(prefix: str, number: int = 9) -> list[Reference]:
         return [QUEUE._replace(path=f"ref{one}", kind=f"{prefix}{one}") for one in range(number)]
 
-    async def test_a_namespace_watches_a_limited_number_of_kinds(self) -> None:
+    async def test_a_namespace_watches_a_limited_number_of_kinds(self, monkeypatch: pytest.MonkeyPatch) -> None:
         scene, many = Scene(), self.kinds("Kind")
         scene.use(USER, *many)
         assert await scene.changed() == {USER}, "the reason becomes known"
@@ -556,7 +592,9 @@ class TestLimits:
         assert [scene.find(one) for one in many] == [Cause.LOADING] * 3 + [Cause.TOO_MANY_KINDS] * 6
         assert not scene.cache.unserved(), "a refused kind is not discovered"
         await scene.changed()
+        monkeypatch.setattr(reference_limits, "_KEPT", 0.0)
         scene.use(USER, *many[2:5])
+        scene.cache.forget_unused()
         scene.cache.admit_refused()
         assert await scene.changed() == {USER}
         assert [scene.find(one) for one in many[2:5]] == [Cause.LOADING] * 3
@@ -646,6 +684,7 @@ async def test_many_fields_of_one_object_are_searched_rarely() -> None:
 def test_random_registrations_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also while the limits refuse some of them."""
     monkeypatch.setattr(reference_limits, "WATCHES_PER_NAMESPACE", 3)
+    monkeypatch.setattr(reference_limits, "_KEPT", 0.0)
     rng, scene = random.Random(1), Scene()
     names = [QUEUE._replace(name=f"q{number}") for number in range(5)]
     names += [QUEUE._replace(kind=f"Kind{number}") for number in range(5)]
@@ -655,11 +694,13 @@ def test_random_registrations_leave_nothing_behind(monkeypatch: pytest.MonkeyPat
         if step % 50 == 0:
             scene.cache.put_served(KIND, rng.choice([SERVED, CLUSTER_SCOPED, None]))
         elif step % 30 == 0:
+            scene.cache.forget_unused()
             scene.cache.admit_refused()
         elif step % 20 == 0:
             scene.list(*(queue(step, name=f"q{n}") for n in range(5)), version=step)
     for key in list(scene.references):
         scene.use(key)
+    scene.cache.forget_unused()
     assert scene.cache._kinds == {}  # pyright: ignore[reportPrivateUsage]
     assert not scene.cache.has_refused
     assert not scene.cache._limits._limiter.pairs()  # pyright: ignore[reportPrivateUsage]

@@ -9,7 +9,7 @@ import pytest
 
 from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
-from esm_operator.cluster import reference_cache, reference_watches, reflector, transport
+from esm_operator.cluster import reference_cache, reference_limits, reference_watches, reflector, transport
 from esm_operator.cluster.discovery import Kind, ServedKind, discover
 from esm_operator.cluster.reference_cache import ReferenceCache
 from esm_operator.cluster.reference_watches import ReferenceWatches
@@ -84,7 +84,11 @@ async def test_nothing_is_requested_without_references() -> None:
         assert scene.server.asked == ["/apis list", f"{API} list", f"{PATH} list", f"{PATH} watch"]
 
 
-async def test_a_watch_ends_when_no_resource_needs_it_and_begins_again() -> None:
+async def test_a_watch_ends_when_no_resource_needs_it_and_begins_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reference_limits, "_KEPT", 0.05)
+    caplog.set_level("INFO", reference_watches.logger.name)
     scene = Scene()
     scene.serve_queues()
     async with scene.watched():
@@ -93,6 +97,8 @@ async def test_a_watch_ends_when_no_resource_needs_it_and_begins_again() -> None
             await eventually_async(lambda: scene.server.watchers == 1)
             scene.use(USER)
             await eventually_async(lambda: scene.server.watchers == 0)
+    lines = [one for one in caplog.messages if one.startswith("The operator")]
+    assert len(lines) == 2, "each is logged once in a while"
 
 
 async def test_values_follow_the_objects() -> None:

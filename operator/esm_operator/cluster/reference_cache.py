@@ -114,7 +114,7 @@ class ReferenceCache:
         self._reads = ObjectReads()
         self._numbers = count()
         self.needs_changed = asyncio.Event()
-        """Set when other kinds, or objects in other namespaces, are to be watched."""
+        """Set when other kinds, or objects in other namespaces, are to be watched, or may soon be forgotten."""
 
     # For the resource cache
 
@@ -148,6 +148,7 @@ class ReferenceCache:
 
     def register(self, key: Key, old: Sequence[Reference], new: Sequence[Reference]) -> None:
         """Register the references of a resource in place of its old ones."""
+        had_unused = self._limits.has_unused
         for reference in new:
             if reference in old:
                 continue
@@ -158,6 +159,8 @@ class ReferenceCache:
         for reference in old:
             if reference not in new and self._limits.remove(key, self._place(reference, key.namespace)):
                 self._remove(key, reference)
+        if self._limits.has_unused and not had_unused:
+            self.needs_changed.set()
 
     # For the operator
 
@@ -183,7 +186,7 @@ class ReferenceCache:
 
     def unserved(self) -> Mapping[Kind, bool]:
         """The kinds that the API server does not serve as far as the cache knows, and whether each is new."""
-        unserved = {kind: state for kind, state in self._kinds.items() if state.served is None}
+        unserved = {kind: state for kind, state in self._kinds.items() if state.served is None and state.objects}
         return {kind: state.problem == LOADING for kind, state in unserved.items()}
 
     def scopes(self) -> Iterator[WatchScope]:
@@ -197,6 +200,26 @@ class ReferenceCache:
     def has_refused(self) -> bool:
         """Whether the limits of references refuse some. :meth:`admit_refused` is then to be called now and then."""
         return self._limits.has_refused
+
+    @property
+    def has_unused(self) -> bool:
+        """Whether resources have ended references. :meth:`forget_unused` is then to be called now and then."""
+        return self._limits.has_unused
+
+    def forget_unused(self) -> None:
+        """Forget what no resource has referenced for a minute: kinds, and lists and watches of namespaces."""
+        for kind in self._limits.release_unused():
+            state = self._kinds.get(kind)
+            if state is None:
+                continue
+            used = {self._scope_of(name) for name in state.objects}
+            state.scopes = {
+                namespace: scope
+                for namespace, scope in state.scopes.items()
+                if namespace in used or self._limits.is_used(Place(kind, namespace))
+            }
+            if not state.objects and not state.scopes:
+                del self._kinds[kind]
 
     def admit_refused(self) -> None:
         """Register the references that the limits do not refuse any more."""
@@ -379,6 +402,7 @@ class ReferenceCache:
         state = self._kinds.get(kind)
         if state is None:
             state = self._kinds[kind] = _KindState()
+        if not state.objects:
             self.needs_changed.set()
         name = _name_of(state, reference, key.namespace)
         one = state.objects.get(name)
@@ -431,13 +455,6 @@ class ReferenceCache:
                 self._forget_unused_fields(state, name, kind)
             return
         del state.objects[name]
-        scope = self._scope_of(name)
-        if not state.objects:
-            del self._kinds[kind]
-            self.needs_changed.set()
-        elif scope and not any(self._scope_of(other) == scope for other in state.objects):
-            state.scopes.pop(scope, None)
-            self.needs_changed.set()
 
     def _forget_unused_fields(self, state: _KindState, name: ObjectName, kind: Kind) -> None:
         one = state.objects[name]

@@ -6,6 +6,9 @@ one namespace never uses up the limit of all, and each namespace always gets its
 
 The reference cache keeps no objects of a refused place. When another place is released, the cache takes the resources
 whose references are not refused any more from :meth:`ReferenceLimits.take_admitted`.
+
+A place is released a minute after its last reference has ended. Otherwise, edits between two kinds would cause a list
+of all objects each time.
 """
 
 from collections import Counter
@@ -14,9 +17,13 @@ from typing import NamedTuple
 
 from esm_operator.api.limits import MAX_WATCHES, WATCHES_PER_NAMESPACE
 from esm_operator.api.resource import Key
+from esm_operator.clock import monotonic
 from esm_operator.cluster.discovery import Kind
 from esm_operator.cluster.reference_users import Users, with_user, without_user
 from esm_operator.ratelimit.target_limiter import TargetLimiter
+
+#: Seconds for which a place without references is kept.
+_KEPT = 60.0
 
 
 class Place(NamedTuple):
@@ -34,6 +41,8 @@ class ReferenceLimits:
         self._limiter = TargetLimiter[str, Place](WATCHES_PER_NAMESPACE, MAX_WATCHES)
         self._references: Counter[tuple[str, Place]] = Counter()
         """How many references the resources of a namespace have to an admitted place."""
+        self._unused: dict[tuple[str, Place], float] = {}
+        """The admitted places without references: the monotonic time at which the last one ended, in seconds."""
         self._refused: dict[tuple[str, Place], Users] = {}
         """The resources of a namespace whose references to a place are refused."""
         self._has_room = False
@@ -42,6 +51,15 @@ class ReferenceLimits:
     @property
     def has_refused(self) -> bool:
         return bool(self._refused)
+
+    @property
+    def has_unused(self) -> bool:
+        """Whether places will be released."""
+        return bool(self._unused)
+
+    def is_used(self, place: Place) -> bool:
+        """Whether a place is admitted for a namespace."""
+        return self._limiter.is_used(place)
 
     def refuses(self, namespace: str, place: Place) -> bool:
         """Whether the references of a namespace to a place are refused."""
@@ -53,6 +71,7 @@ class ReferenceLimits:
         if pair in self._refused or self._limiter.admit(*pair) is not None:
             self._refused[pair] = with_user(self._refused.get(pair, ()), key)
             return False
+        self._unused.pop(pair, None)
         self._references[pair] += 1
         return True
 
@@ -67,9 +86,20 @@ class ReferenceLimits:
         self._references[pair] -= 1
         if not self._references[pair]:
             del self._references[pair]
+            self._unused[pair] = monotonic()
+        return True
+
+    def release_unused(self) -> set[Kind]:
+        """Release the places without references for a minute. Returns their kinds."""
+        kinds: set[Kind] = set()
+        for pair, since in [*self._unused.items()]:
+            if monotonic() - since < _KEPT:
+                break  # the others were added later
+            del self._unused[pair]
             self._limiter.release(*pair)
             self._has_room = True
-        return True
+            kinds.add(pair[1].kind)
+        return kinds
 
     def take_admitted(self) -> Iterator[tuple[Place, Users]]:
         """The places that are admitted now, with the resources whose references were refused. Add these again."""

@@ -22,6 +22,7 @@ from esm_operator.cluster.reflector import NotServedError, Reflector
 from esm_operator.cluster.transport import ApiError, ConflictError, GoneError, describe_failure
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.failure_log import FailureLog
+from esm_operator.ratelimit.report_filter import ReportFilter
 from esm_operator.ratelimit.waiters import requests_of
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ NEW_KINDS, UNSERVED_KINDS = 0.5, 5.0
 _READERS = 4
 #: Seconds until a failed read of an object is repeated, and until a watch that failed because of a bug is repeated.
 _AFTER_A_FAILURE, _AFTER_A_BUG = 5.0, 30.0
+#: Seconds until a log line about the begin or the end of the same watch is repeated.
+_QUIET = 600.0
 _FAILURES = (ApiError, ConflictError, GoneError, aiohttp.ClientError, OSError)
 
 
@@ -45,6 +48,8 @@ class ReferenceWatches:
         self._reflectors: dict[WatchScope, asyncio.Task[None]] = {}
         self._discovered = self._discovered_all = -UNSERVED_KINDS
         """Monotonic time of the last discovery, and of the last one of all kinds that are not served, in seconds."""
+        self._reports = ReportFilter(_QUIET)
+        """By path: the log lines about the begin and the end of watches."""
         self._failures = FailureLog(logger, "The operator can read the objects that resources reference again")
 
     async def run(self) -> None:
@@ -53,6 +58,7 @@ class ReferenceWatches:
         try:
             while True:
                 self._cache.needs_changed.clear()
+                self._cache.forget_unused()
                 wait = await self._discover_unserved()
                 self._keep_reflectors()
                 with suppress(TimeoutError):
@@ -98,19 +104,22 @@ class ReferenceWatches:
         return max(self._discovered_all + UNSERVED_KINDS, self._discovered + NEW_KINDS)
 
     def _pause(self) -> float | None:
-        """Seconds until kinds are discovered that are not served, or are refused now; None: there are none."""
-        is_needed = self._cache.has_refused or bool(self._cache.unserved())
+        """Seconds until kinds are discovered, admitted or forgotten; None: it is necessary for none."""
+        is_needed = self._cache.has_refused or self._cache.has_unused or bool(self._cache.unserved())
         return max(0.0, self._all_due - monotonic()) if is_needed else None
 
     def _keep_reflectors(self) -> None:
         """Start the reflectors that are needed, and stop the others."""
         needed = set(self._cache.scopes())
+        self._reports.forget_old()
         self._reflectors = {scope: task for scope, task in self._reflectors.items() if not task.done()}
         for scope in needed - self._reflectors.keys():
-            logger.info("The operator watches %s, because resources reference it", scope.path)
+            if self._reports.admit((scope.path, "needed")):
+                logger.info("The operator watches %s, because resources reference it", scope.path)
             self._reflectors[scope] = tasks.start(self._reflect(scope), f"watch of {scope.path}")
         for scope in self._reflectors.keys() - needed:
-            logger.info("The operator does not watch %s any more", scope.path)
+            if self._reports.admit((scope.path, "unused")):
+                logger.info("The operator does not watch %s any more", scope.path)
             self._reflectors.pop(scope).cancel()
 
     async def _reflect(self, scope: WatchScope) -> None:

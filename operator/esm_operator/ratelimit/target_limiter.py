@@ -75,6 +75,10 @@ class TargetLimiter(Generic[Namespace, Target]):
         """Whether a namespace uses a target."""
         return target in self._used.get(namespace, ())
 
+    def is_used(self, target: Target) -> bool:
+        """Whether a namespace uses a target."""
+        return target in self._users
+
     def release(self, namespace: Namespace, target: Target) -> None:
         """End the use of a target by a namespace."""
         self._used[namespace].remove(target)
