@@ -131,8 +131,8 @@ GUARDS = (
         name="access-to-inherit",
         harm="A user of another namespace blocks a deletion with a resource that has its name in takeOverFrom.",
         file="cluster/resource_cache.py",
-        text="            if _gives_access(resource, key):",
-        without="            if True:",
+        text="if _is_heir(one, resource) and _gives_access(resource, one.key)]",
+        without="if _is_heir(one, resource)]",
         tests=("tests/unit/test_heirs.py",),
     ),
     Guard(
