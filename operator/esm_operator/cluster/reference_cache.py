@@ -171,6 +171,10 @@ class ReferenceCache:
             self._has_changed.clear()
         return taken
 
+    def resolve_again(self, key: Key) -> None:
+        """Have a resource resolved again, although nothing may have changed."""
+        self._note([key])
+
     def count_objects(self) -> Mapping[tuple[str, str], int]:
         """The number of referenced objects by API group and kind, for the kinds that have been listed."""
         listed = {
