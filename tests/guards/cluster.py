@@ -40,7 +40,7 @@ GUARDS = (
         name="secrets-are-never-read",
         harm="A tenant reads a Secret if the operator has permission to read Secrets.",
         file="cluster/discovery.py",
-        text="kind in kinds and kind not in _NEVER_READ",
+        text="kind in kinds and not is_never_read(*kind)",
         without="kind in kinds",
         tests=unit("reference_watches", "secrets_are_never_read"),
     ),

@@ -549,7 +549,7 @@ GUARDS = (
         name="owner-of-a-config-map",
         harm="The outputs of a resource replace the data of a ConfigMap that somebody else has created.",
         file="reconcile/outputs.py",
-        text="    return labels.get(LABEL) == uid and any(",
+        text="    return labels.get(OUTPUTS_OF) == uid and any(",
         without="    return True or any(",
         tests=model("outputs", "a_config_map_of_somebody_else_is_not_changed"),
     ),

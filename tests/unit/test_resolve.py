@@ -198,7 +198,7 @@ def test_each_problem_has_a_message_with_the_field_and_the_value_that_stays(caus
     assert "spec.eventSourceRef" in text
     assert (f'keeps the last value, which is "{ARN}"' in text) == recorded
     assert ("changes nothing in AWS without the value" in text) != recorded
-    assert stalls(found) == (cause in (Cause.UNMANAGED_NAMESPACE, Cause.NEVER_READ, Cause.WRONG_TYPE))
+    assert stalls(found) == (cause in (Cause.UNMANAGED_NAMESPACE, Cause.NEVER_READ, Cause.WRONG_TYPE, Cause.OUTPUTS))
 
 
 @pytest.mark.parametrize(("api_version", "kind"), UNREADABLE_KINDS)
