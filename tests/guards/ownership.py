@@ -136,6 +136,14 @@ GUARDS = (
         tests=("tests/unit/test_heirs.py",),
     ),
     Guard(
+        name="access-to-wake-a-deletion",
+        harm="Edits of a resource of another namespace end the back-off of a deletion that AWS refuses.",
+        file="term.py",
+        text="former = self._cache.inherits_from(one, self._settings.cluster_name)",
+        without="former = self._cache.named(one.takes_over_from, self._settings.cluster_name)",
+        tests=model("renames", "edits_of_others_do_not_repeat_a_deletion_that_aws_refuses"),
+    ),
+    Guard(
         name="access-to-a-predecessor",
         harm="A user reads the UUID of another namespace's mapping with takeOverFrom.",
         file="cluster/resource_cache.py",
@@ -399,6 +407,22 @@ GUARDS = (
         text="if scope.refusal(canonical) is not None and values.pop(_DESTINATION, None) is not None:",
         without="if False:",
         tests=unit("left_to_others", "a_destination_that_is_not_allowed_is_not_taken_over"),
+    ),
+    Guard(
+        name="recorded-values-of-the-right-type",
+        harm="A user who may patch statuses makes the operator fail on a resource, also when it is deleted.",
+        file="planning/left_to_others.py",
+        text="if path in BY_PATH and _has_canonical_form(path, value)",
+        without="if path in BY_PATH",
+        tests=unit("left_to_others", "filters_that_aws_cannot_have_returned_are_ignored"),
+    ),
+    Guard(
+        name="default-tags-of-a-new-mapping",
+        harm="A user who may patch statuses creates a mapping without the default tags of the ProviderConfig.",
+        file="planning/left_to_others.py",
+        text=" - {*default_tags}",
+        without="",
+        tests=unit("left_to_others", "a_new_mapping_has_the_default_tags_whatever_the_record_has"),
     ),
     Guard(
         name="enabled-of-an-earlier-version",
