@@ -764,6 +764,14 @@ def _reference_refusals() -> Iterator[Refusal]:
                 (name, *says),
                 replaced,
             )
+        yield Refusal(
+            f"the ConfigMap of outputs in {name}",
+            base,
+            {path: _with_reference(place, _CONFIG)},
+            {path: _with_reference(place, {**_CONFIG, "namespace": "other"})},
+            ("outputs.configMapName", "another ConfigMap"),
+            {**replaced, "outputs": {"configMapName": _CONFIG["name"]}},
+        )
 
 
 #: By the reference of a source: fields that the source does not take, with a value.

@@ -163,6 +163,10 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     **{key: {"field": _REFERENCE.path} for key in TABLE if "Reference" in "".join(key)},
     ("ImmutableFieldChanged", "Reference"): {"fields": ("eventSourceARN",)},
     ("InvalidSpec", "ReferenceKind"): {"field": _REFERENCE.path, "api_version": "v1", "kind": "Secret"},
+    ("InvalidSpec", "ReferenceOutputs"): {
+        "field": _REFERENCE.path,
+        "object": _REFERENCE._replace(api_version="v1", kind="ConfigMap", name="orders-mapping"),
+    },
     ("ReferenceForbidden", ""): {"field": _REFERENCE.path, "annotation": ALLOW_REFERENCES_FROM},
     ("Replacing", "SameGroup"): {"group": _GROUP.name},
     ("Tagged", ""): {"change": tagged(actions.Tag(UUID, {"team": "shop"}, frozenset({"stage"})))},

@@ -49,6 +49,8 @@ _LONGEST_PAUSE = 10.0
 _LISTED_SINGLY = 10
 #: Seconds for which resources are resolved again before other tasks get as much time.
 _RESOLVED_TOGETHER = 0.005
+#: Seconds until a resource is resolved again after a bug.
+_AFTER_A_BUG = 30.0
 #: Seconds after which the unknown regions of a ProviderConfig are logged again, if it changes.
 _QUIET = 600.0
 #: Unknown regions that a line of the log names, and the most characters of each.
@@ -391,17 +393,28 @@ class Operator:
 
     async def _follow_references(self) -> None:
         """Resolve resources again when the objects that they reference have changed, for at most half of the time."""
+        bugs = FailureLog(logger, "The operator resolves the references of all resources without a bug again")
         busy = 0.0
         while True:
             key = await self._cache.references.take_changed()
             began = monotonic()
-            old, new = self._cache.resolve_again(key), self._cache.get(key)
-            if new is not None and self._term is not None:
-                self._term.references_changed(new, old)
+            try:
+                self._resolve_again(key)
+            except Exception as error:  # one resource must not end the process
+                text = f"The operator failed on the references of {key}. It retries in {_AFTER_A_BUG:.0f} s."
+                bugs.failed_unexpectedly(text, error, subject=key)
+                self._cache.references.resolve_again(key, _AFTER_A_BUG)
+            else:
+                bugs.succeeded(key)
             busy += monotonic() - began
             if busy > _RESOLVED_TOGETHER:
                 await asyncio.sleep(busy)
                 busy = 0.0
+
+    def _resolve_again(self, key: Key) -> None:
+        old, new = self._cache.resolve_again(key), self._cache.get(key)
+        if new is not None and self._term is not None:
+            self._term.references_changed(new, old)
 
     async def _keep_targets_connected(self) -> None:
         """Connect to targets before they are needed, on a standby too, without a call to AWS Lambda."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from esm_operator import tasks
 from esm_operator.api.resource import Key, Resource, is_same_work
-from esm_operator.api.spec import FormerOwner
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import REASONS
@@ -199,14 +198,17 @@ class Term:
         if target is not None:
             self._targets.retry(target)
         self._controller.enqueue([resource.key], _priority(resource, old), immediately=edited)
-        self._reconcile_predecessors({resource.takes_over_from, old.takes_over_from if old is not None else None})
+        self._reconcile_predecessors(resource, old)
         if resource.uuid and old is not None and old.consents_to != resource.consents_to:
             self.mappings_changed(self._states.of(resource.key).place, [resource.uuid])
 
-    def _reconcile_predecessors(self, names: Collection[FormerOwner | None]) -> None:
-        """Reconcile resources that others name in ``takeOverFrom`` if their deletion waits for these others."""
-        for name in names:
-            former = self._cache.named(name, self._settings.cluster_name)
+    def _reconcile_predecessors(self, *versions: Resource | None) -> None:
+        """Reconcile the resources whose deletion waits for one of the versions of an heir.
+
+        A resource without access is no heir. Its changes do not end the back-off of other resources.
+        """
+        for one in filter(None, versions):
+            former = self._cache.inherits_from(one, self._settings.cluster_name)
             if former is not None and former.deleting:
                 self._controller.enqueue([former.key], QueuePriority.EDIT)
 

@@ -37,6 +37,14 @@ GUARDS = (
         tests=unit("reference_cache", "an_object_that_is_referenced_during_a_list_is_read"),
     ),
     Guard(
+        name="outputs-have-no-value",
+        harm="A resource that refers to its own outputs updates its mapping again and again.",
+        file="cluster/referenced_object.py",
+        text="if OUTPUTS_OF in labels:",
+        without="if False:",
+        tests=unit("reference_cache", "the_outputs_of_a_mapping_have_no_value_for_references"),
+    ),
+    Guard(
         name="secrets-are-never-read",
         harm="A tenant reads a Secret if the operator has permission to read Secrets.",
         file="cluster/discovery.py",

@@ -194,6 +194,42 @@ GUARDS = (
         without="if False:",
         tests=case("the same, but another one with unread tags has the identity of the new one"),
     ),
+    Guard(
+        name="replacement-behind-another-resource",
+        harm="A mapping is deleted to be replaced although another resource keeps the place of the new one.",
+        file=_PLAN,
+        text="    if blocked is not None:\n        return blocked\n    group = _joined_again",
+        without="    group = _joined_again",
+        tests=case(
+            "another topic, and a mapping with it is being deleted",
+            "another topic, but another resource had a mapping with it",
+            "another consumer group, and a mapping in it is being deleted",
+        ),
+    ),
+    Guard(
+        name="places-read-before-a-replacement",
+        harm="A mapping is deleted to be replaced in a consumer group in which another resource replaces its own.",
+        file="reconcile/observe.py",
+        text="replaced = is_own and desired.recreate and bool(immutable_changes(desired))",
+        without="replaced = False",
+        tests=model("missing_mappings", "no_mapping_is_deleted_for_a_place_that_another_resource_keeps"),
+    ),
+    Guard(
+        name="group-read-before-a-replacement",
+        harm="A mapping is deleted to be replaced in a consumer group that another mapping is in.",
+        file="reconcile/observe.py",
+        text="if replaced and group is not None:",
+        without="if False:",
+        tests=model("missing_mappings", "no_mapping_is_deleted_for_a_group_that_has_another_mapping"),
+    ),
+    Guard(
+        name="replacement-despite-a-forged-place",
+        harm="A user who may patch statuses keeps the mapping of another namespace from being replaced.",
+        file="reconcile/observe.py",
+        text="if own is not None or _is_in_the_way(connected.inventory.get(context.record.uuid), wanted):",
+        without="if own is not None:",
+        tests=model("missing_mappings", "a_forged_status_does_not_stop_a_replacement"),
+    ),
     # What a ProviderConfig allows
     Guard(
         name="allowed-before-adoption",

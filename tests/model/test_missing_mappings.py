@@ -1,15 +1,18 @@
 """Scripted scenarios: while the mapping of a resource is missing, or has no tags, no other resource takes its place."""
 
+from typing import Any
+
 import pytest
 
 from esm_operator.api.annotations import PAUSED
 from esm_operator.api.resource import Key
 from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
-from tests.model.aws import STREAM, Standing
+from tests.model.aws import KAFKA, STREAM, Standing
 from tests.model.calls import Call
 from tests.model.script import KINESIS, ONE, SQS, Script, answer_all_but
 from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 
+CREATE, DELETE = "create_event_source_mapping", "delete_event_source_mapping"
 #: A resource of another namespace that waits for the place of a mapping.
 WAITING = Key("b", "waiting")
 
@@ -174,6 +177,85 @@ def test_the_place_is_free_when_the_spec_names_another_source(script: Script) ->
     script.converge()
     assert owner(script.of_source(STREAM)) == str(WAITING)
     assert owner(script.of_source(SQS["eventSourceARN"])) == str(ONE)
+
+
+#: Two resources with the same function and cluster. Each has its own topic and its own consumer group.
+IN_A_GROUP = {"functionName": "orders", "eventSourceARN": KAFKA, "replacePolicy": "Recreate"}
+
+
+def in_group(topic: str, group: str) -> dict[str, Any]:
+    return {"topics": [topic], "amazonManagedKafkaEventSourceConfig": {"consumerGroupID": group}}
+
+
+@pytest.mark.parametrize("change", [in_group("returns", "shop"), in_group("orders", "bills")], ids=["topic", "group"])
+@pytest.mark.parametrize("held", [DELETE, CREATE])
+def test_no_mapping_is_deleted_for_a_place_that_another_resource_keeps(
+    script: Script, change: dict[str, Any], held: str
+) -> None:
+    """The other resource replaces its mapping. AWS still deletes the old one, or the new one is not created yet."""
+    script.apply(**IN_A_GROUP, **in_group("orders", "shop"))
+    script.apply(WAITING, **IN_A_GROUP, **in_group("returns", "bills"), startingPosition="LATEST")
+    script.begin()
+    (own,) = [one for one in script.aws.standing.values() if owner(one) == str(ONE)]
+    script.edit(WAITING, startingPosition="TRIM_HORIZON")
+    call = script.until_asked(held)
+    if held == DELETE:
+        script.world.decide(call, "carried out")
+    script.edit(**change)
+    for _ in range(3):
+        answer_all_but(script, call)
+        script.world.pass_time(1)
+    assert own.uuid in script.aws.standing
+    script.world.decide(call, "well")
+    script.calmly(2 * SWEEP_INTERVAL)
+    assert sorted(map(owner, script.aws.standing.values())) == sorted(map(str, (ONE, WAITING)))
+    assert own.uuid in script.aws.standing
+    assert (script.reason(), script.reason(WAITING)) == ("Conflict", "Enabled")
+    script.edit(WAITING, **in_group("invoices", "others"))
+    script.converge()
+    assert (script.reason(), script.reason(WAITING)) == ("Enabled", "Enabled")
+
+
+def test_a_forged_status_does_not_stop_a_replacement(script: Script) -> None:
+    script.apply(WAITING, **IN_A_GROUP, **in_group("returns", "bills"))
+    script.cluster.edit(WAITING, {"metadata": {"annotations": {PAUSED: "true"}}})
+    script.apply(**IN_A_GROUP, **in_group("orders", "shop"))
+    script.begin()
+    forge(script, "11111111-2222-4333-8444-555555555555")
+    script.edit(**in_group("returns", "shop"))
+    script.converge()
+    assert (script.reason(), script.mapping().topic) == ("Enabled", "returns")
+
+
+def test_no_mapping_is_deleted_for_a_group_that_has_another_mapping(script: Script) -> None:
+    script.apply(**IN_A_GROUP, **in_group("orders", "shop"))
+    script.apply(WAITING, **IN_A_GROUP, **in_group("returns", "bills"))
+    script.begin()
+    before = dict(script.aws.standing)
+    script.edit(**in_group("orders", "bills"))
+    script.calmly(2 * SWEEP_INTERVAL)
+    assert script.aws.standing == before
+    assert script.reason() == "Conflict"
+    script.edit(WAITING, **in_group("returns", "others"))
+    script.converge()
+    assert (script.reason(), script.reason(WAITING)) == ("Enabled", "Enabled")
+
+
+def test_two_resources_that_exchange_their_groups_keep_their_mappings(script: Script) -> None:
+    """AWS can carry this out in one way only: with a third group. Until then, both keep their groups."""
+    script.apply(**IN_A_GROUP, **in_group("orders", "shop"))
+    script.apply(WAITING, **IN_A_GROUP, **in_group("returns", "bills"))
+    script.begin()
+    before = dict(script.aws.standing)
+    script.edit(**in_group("orders", "bills"))
+    script.edit(WAITING, **in_group("returns", "shop"))
+    script.calmly(2 * SWEEP_INTERVAL)
+    assert script.aws.standing == before
+    script.edit(**in_group("orders", "others"))
+    script.converge()
+    script.edit(**in_group("orders", "bills"))
+    script.converge()
+    assert (script.reason(), script.reason(WAITING)) == ("Enabled", "Enabled")
 
 
 def test_a_mapping_without_its_tags_is_not_adopted_while_its_resource_exists(script: Script) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from esm_operator.reconcile.outputs import AUDIT, LABEL
+from esm_operator.api.annotations import OUTPUTS_OF
+from esm_operator.reconcile.outputs import AUDIT
 from tests.model.aws import QUEUE, STREAM
 from tests.model.calls import Call
 from tests.model.objects import FUNCTION_REF, SOURCE_REF
@@ -58,7 +59,7 @@ def test_the_config_map_has_the_values_of_the_status(script: Script) -> None:
     assert found is not None
     assert found["data"] == expected(script)
     meta, uid = found["metadata"], script.cluster.mappings[ONE]["metadata"]["uid"]
-    assert meta["labels"][LABEL] == uid
+    assert meta["labels"][OUTPUTS_OF] == uid
     assert [(one["uid"], one["name"], one["controller"]) for one in meta["ownerReferences"]] == [(uid, "one", True)]
     assert script.status()["outputs"] == {"configMapName": "out"}
     assert script.reason() == "Enabled"
@@ -160,7 +161,7 @@ def test_one_mark_of_the_resource_is_not_enough(script: Script, marks: str) -> N
     script.apply(**OUTPUTS)
     uid = script.cluster.mappings[ONE]["metadata"]["uid"]
     body = foreign(script)
-    body["metadata"] |= {"labels": {LABEL: uid}} if marks == "label" else {"ownerReferences": [{"uid": uid}]}
+    body["metadata"] |= {"labels": {OUTPUTS_OF: uid}} if marks == "label" else {"ownerReferences": [{"uid": uid}]}
     script.begin()
     script.calmly(AUDIT)
     assert data(script) == {"theirs": "1"}

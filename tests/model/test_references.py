@@ -3,6 +3,7 @@
 At the end, AWS has one mapping with the present values, and the status shows them.
 """
 
+import random
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 
 from esm_operator.api.resource import Key
 from esm_operator.clock import replaced
+from esm_operator.cluster.resource_cache import ResourceCache
 from tests.model.aws import ACCOUNT, KAFKA, NEW_STREAM, QUEUE, REGION, STREAM
-from tests.model.calls import Call
+from tests.model.calls import FATES, Call
 from tests.model.objects import (
     ACK_STREAM,
     CONFIG_MAP,
@@ -23,7 +25,7 @@ from tests.model.objects import (
     TOPIC_REF,
     with_arn,
 )
-from tests.model.script import ONE, Script, a_script, answer_all_but
+from tests.model.script import ONE, TWO, Script, a_script, answer_all_but
 from tests.model.test_moved_targets import configure, patch_config
 from tests.model.test_without_tags import PromisesWithoutTags
 
@@ -455,3 +457,97 @@ def test_a_deletion_needs_no_value(script: Script) -> None:
     script.converge()
     assert script.gone()
     assert script.aws.standing == {}
+
+
+def test_a_bug_with_one_resource_does_not_keep_another_one_from_its_new_value(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error for one key stands for a bug."""
+    script.apply(**BY_FUNCTION)
+    script.apply(TWO, **BY_SOURCE)
+    script.begin()
+    really = ResourceCache.resolve_again
+
+    def resolve_again(self: ResourceCache, key: Key) -> Any:
+        if key == ONE:
+            raise RuntimeError("a bug")
+        return really(self, key)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ResourceCache, "resolve_again", resolve_again)
+        set_new(script)
+        script.world.calm()
+        script.world.pass_time(60, calmly=True)
+    assert script.world.bugs
+    script.world.bugs.clear()
+    assert script.of_source(NEW_STREAM).function == "orders"
+    assert script.of_source(QUEUE).function == "orders"
+    script.converge()
+    assert script.of_source(QUEUE).function == "bills"
+
+
+#: The mapping of a resource that is renamed again and again. Others may change the batch size.
+RENAMED: Mapping[str, Any] = {
+    "functionRef": FUNCTION_REF,
+    "eventSourceRef": SOURCE_REF,
+    "startingPosition": "LATEST",
+    "batchSize": 7,
+    "replacePolicy": "Recreate",
+    "ignoreChanges": ["batchSize"],
+}
+
+
+class Chaos:
+    """A resource whose values change, whose name changes, and whose operator is killed, in a random order."""
+
+    def __init__(self, script: Script, seed: int) -> None:
+        self._script, self._chosen = script, random.Random(seed)
+        self._names = 0
+
+    @property
+    def key(self) -> Key:
+        """The present name of the resource."""
+        return Key(ONE.namespace, f"name-{self._names}")
+
+    def step(self) -> None:
+        """One event."""
+        script, chosen = self._script, self._chosen
+        match chosen.choices(("answer", "value", "time", "rename", "kill", "gone"), (60, 12, 12, 4, 4, 4))[0]:
+            case "answer":
+                script.world.deliver(chosen.randint(0, 3))
+                script.world.deliver_objects(chosen.randint(0, 2))
+                if script.world.waiting:
+                    call = chosen.choice(script.world.waiting)
+                    script.world.decide(call, chosen.choice(("well", "well", "well", "well", "carried out", *FATES)))
+            case "value":
+                script.set_names(function=chosen.choice(("orders", "bills")))
+                script.set_source(chosen.choice((STREAM, NEW_STREAM)))
+            case "time":
+                script.world.pass_time(chosen.choice((0.1, 1.0, 20.0)))
+            case "rename":
+                former, self._names = self.key, self._names + 1
+                script.apply(self.key, **RENAMED, adoption={"policy": "IfExists", "takeOverFrom": str(former)})
+                script.delete(former)
+            case "kill":
+                script.world.crash()
+                script.world.pass_time(chosen.choice((0.0, 30.0)))
+                script.world.start()
+            case _:
+                delete_objects(script)
+        script.check()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_values_that_change_during_renames_and_kills_leave_one_mapping(script: Script, seed: int) -> None:
+    set_old(script)
+    chaos = Chaos(script, seed)
+    script.apply(chaos.key, **RENAMED)
+    script.begin()
+    for _ in range(120):
+        chaos.step()
+    set_new(script)
+    script.converge()
+    assert has(script) == ("bills", NEW_STREAM, "")
+    assert script.mapping().config["BatchSize"] == 7
+    assert script.mapping().uuid == script.status(chaos.key)["uuid"]
+    assert list(script.cluster.mappings) == [chaos.key]

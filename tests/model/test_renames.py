@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from esm_operator.api.resource import Key
-from tests.model.aws import QUEUE
-from tests.model.script import KINESIS, ONE, TWO, Script, answer_all_but
+from tests.model.aws import QUEUE, refusal
+from tests.model.script import KINESIS, ONE, TWO, Script, answer_all_but, answers, as_ever
 from tests.model.test_takeovers import THREE, consent
 from tests.model.test_waiting_requests import RETRY_AFTER, throttle
 from tests.model.world import CLUSTER_NAME
@@ -217,3 +217,31 @@ def test_resources_that_exchange_their_functions_report_what_to_do(script: Scrip
     assert script.reason(ONE) == "Enabled"
     assert {key: script.status(key)["uuid"] for key in (ONE, TWO)} == before
     script.converge()
+
+
+@pytest.mark.parametrize("heir", [THREE, TWO], ids=["no access", "no heir"])
+def test_edits_of_others_do_not_repeat_a_deletion_that_aws_refuses(script: Script, heir: Key) -> None:
+    """A resource of another namespace has no consent. One of the same namespace is not an heir with this policy."""
+    asked: list[float] = []
+
+    def refuse(really: Any, asking: dict[str, Any]) -> Any:
+        asked.append(script.world.clock.now)
+        raise refusal("DeleteEventSourceMapping", "AccessDeniedException", 403, "not allowed")
+
+    script.apply(**KINESIS)
+    script.begin()
+    answers(script, "delete_event_source_mapping", refuse)
+    script.delete()
+    script.calmly(20)
+    policy = "IfExists" if heir is THREE else "Never"
+    other = {"functionName": "bills", "eventSourceARN": QUEUE, "adoption": {"policy": policy}}
+    script.apply(heir, **other)
+    script.calmly(60)
+    before, began = len(asked), script.world.clock.now
+    for number in range(30):
+        script.edit(heir, batchSize=1 + number % 10, adoption={"takeOverFrom": str(ONE) if number % 3 else None})
+        script.calmly(1)
+    assert len(asked) - before <= 1 + (script.world.clock.now - began) / 15
+    as_ever(script, "delete_event_source_mapping")
+    script.converge()
+    assert script.gone(ONE)

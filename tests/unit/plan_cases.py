@@ -1005,6 +1005,39 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
             consumer_group="shop",
         ),
     ),
+    "another topic, and a mapping with it is being deleted": (
+        edited(msk("shop"), msk("shop", topics=["returns"]), recreate=True),
+        Observation(
+            swept=True,
+            mapping=seen_msk("shop"),
+            leaving=(replace(seen_msk("other", Topics=["returns"]), uuid=SECOND, state="Deleting"),),
+        ),
+        actions.Wait,
+    ),
+    "another topic, but another resource had a mapping with it": (
+        edited(msk("shop"), msk("shop", topics=["returns"]), recreate=True),
+        Observation(swept=True, mapping=seen_msk("shop"), holder="shop/older"),
+        actions.Conflict,
+    ),
+    "another consumer group, but another resource had a mapping in it": (
+        edited(msk("shop"), msk("returns"), recreate=True),
+        replace(found(seen_msk("shop")), candidates=(seen_msk("shop"),), holder="shop/older"),
+        actions.Conflict,
+    ),
+    "another consumer group, and a mapping in it is being deleted": (
+        edited(msk("shop"), msk("returns"), recreate=True),
+        replace(
+            found(seen_msk("shop")),
+            candidates=(seen_msk("shop"),),
+            same_group=(replace(seen_msk("returns", Topics=["x"]), uuid=SECOND, state="Deleting"),),
+        ),
+        actions.Wait,
+    ),
+    "another position, after AWS has named the own mapping in the consumer group": (
+        edited(msk("shop", startingPosition="LATEST"), msk("shop", startingPosition="TRIM_HORIZON"), recreate=True),
+        replace(found(seen_msk("shop")), candidates=(seen_msk("shop"),), same_group=(seen_msk("shop"),)),
+        actions.Replace(UUID, ("startingPosition",), consumer_group="shop"),
+    ),
     "other servers, the same consumer group": (
         edited(self_managed("a"), self_managed("b"), recreate=True),
         found(seen_self_managed("a")),

@@ -422,7 +422,7 @@ def test_tags_that_were_visible_and_are_missing_have_been_removed() -> None:
     assert not may_follow(inventory)
 
 
-def test_mappings_that_leave_a_consumer_group_are_found_until_they_are_deleted() -> None:
+def test_mappings_in_a_consumer_group_are_found_until_they_are_deleted() -> None:
     inventory = Inventory()
     shop = ConsumerGroup("shop", f"arn:aws:kafka:{HERE}:cluster/orders/1")
     inventory.record(msk("1", "shop"), 1.0)
@@ -431,11 +431,12 @@ def test_mappings_that_leave_a_consumer_group_are_found_until_they_are_deleted()
     inventory.record(msk("4", "shop", cluster="others"), 1.0)
     inventory.record(mapping("5", "Deleting"), 1.0)
     assert [one.uuid for one in inventory.leaving_group(shop)] == ["1"]
+    assert [one.uuid for one in inventory.in_group(shop)] == ["1", "2"]
     inventory.record(msk("2", "shop"), 2.0)
     assert [one.uuid for one in inventory.leaving_group(shop)] == ["1", "2"]
     inventory.record_gone("1")
     inventory.record_swept(3.0)
-    assert inventory.leaving_group(shop) == []
+    assert inventory.leaving_group(shop) == inventory.in_group(shop) == []
 
 
 RESULTS = ("No records processed", "OK", "PROBLEM: Function call failed")

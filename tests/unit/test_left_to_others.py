@@ -38,10 +38,13 @@ def created(
     tags: Mapping[str, str] | None = None,
     replaces: Mapping[str, str] | None = None,
     scope: Scope = UNLIMITED,
+    default_tags: Mapping[str, str] | None = None,
 ) -> Creation:
     """What a Create of a spec sends."""
-    every = {**(tags or {}), **OWNER.tags()}
-    return creation(MappingSpec.parse(of), every, recorded, replaces=replaces or {}, scope=scope)
+    defaults = default_tags or {}
+    every = {**defaults, **(tags or {}), **OWNER.tags()}
+    asked = MappingSpec.parse(of)
+    return creation(asked, every, recorded, replaces=replaces or {}, scope=scope, default_tags=defaults)
 
 
 def pairs() -> list[Any]:
@@ -106,6 +109,22 @@ def test_a_new_mapping_gets_the_tags_that_others_have_set(
     assert created(asked, left, tags=spec_tags).tags == {**expected, **OWNER.tags()}
 
 
+@pytest.mark.parametrize("entries", [["tags"], ["tags.team"]])
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [("null", "shop"), ("5", "shop"), ('{"a": 1}', "shop"), ("{", "shop"), ('"red"', "red")],
+)
+def test_a_new_mapping_has_the_default_tags_whatever_the_record_has(
+    entries: list[str], recorded: str, expected: str
+) -> None:
+    """The spec may have another value for the tag. So others may have set one too, but no record removes the tag."""
+    asked = {**SQS, "ignoreChanges": entries}
+    for spec_tags in ({}, {"team": "shop"}):
+        default_tags = {"team": spec_tags.get("team", "shop")}
+        result = created(asked, {"tags.team": recorded}, tags=spec_tags, default_tags=default_tags)
+        assert result.tags == {"team": expected, **OWNER.tags()}
+
+
 def test_what_is_no_longer_ignored_is_as_in_the_spec() -> None:
     asked = {**SQS, "batchSize": 5, "ignoreChanges": ["batchSize", "tags.team"]}
     left = left_values(wanted(asked), seen({**SQS, "batchSize": 7}, tags={"team": "red"}), {})
@@ -138,10 +157,17 @@ def test_a_destination_that_is_not_allowed_is_not_taken_over() -> None:
     assert created(asked, recorded, scope=scope).values[DESTINATION] == own
 
 
-@pytest.mark.parametrize("text", ["", "{", "nothing", "[" * 100_000])
-def test_a_record_that_is_not_json_is_ignored(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "{", "nothing", "[" * 100_000, "[" * 400 + "]" * 400, "[1]", '{"a":1}'])
+def test_a_record_that_aws_cannot_have_returned_is_ignored(text: str) -> None:
     asked = {**SQS, "batchSize": 5, "ignoreChanges": ["batchSize"]}
     assert created(asked, {"batchSize": text}).parameters["BatchSize"] == 5
+
+
+@pytest.mark.parametrize("text", ["1", '"x"', '{"filters":[1]}', '{"filters":[null]}', '{"filters":{"a":1}}', '{"":1}'])
+def test_filters_that_aws_cannot_have_returned_are_ignored(text: str) -> None:
+    asked = {**SQS, "filterCriteria": {"filters": [{"pattern": "{}"}]}, "ignoreChanges": ["filterCriteria"]}
+    result = created(asked, {"filterCriteria": text})
+    assert (result.parameters, result.values) == (MappingSpec.parse(asked).parameters, MappingSpec.parse(asked).values)
 
 
 def test_a_default_that_cannot_be_set_is_not_set() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.api.annotations import ALLOW_REFERENCES_FROM
+from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, OUTPUTS_OF
 from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
 from esm_operator.cluster import reference_limits
@@ -327,6 +327,16 @@ def test_an_object_without_a_value(scene: Scene, body: dict[str, Any], cause: Ca
     scene.list()
     scene.cache.put(KIND, body)
     assert scene.find() is cause
+
+
+async def test_the_outputs_of_a_mapping_have_no_value_for_references(scene: Scene) -> None:
+    scene.list(queue(50, labels={OUTPUTS_OF: "uid"}))
+    assert scene.find() is Cause.OUTPUTS
+    await scene.changed()
+    scene.cache.put(KIND, queue(101, f"{ARN}-2", labels={OUTPUTS_OF: "uid"}))
+    assert await scene.changed() == set()
+    scene.cache.put(KIND, queue(102, labels={"app": "orders"}))
+    assert (scene.find(), await scene.changed()) == (ARN, {USER})
 
 
 @given(st.sampled_from(["absent", "deleted", "deleting", "not ready", "ready", "wrong type"]))

@@ -190,6 +190,21 @@ async def test_a_watch_that_fails_by_a_bug_is_reported(monkeypatch: pytest.Monke
         await scene.wait_found(ARN)
 
 
+async def test_a_discovery_that_fails_by_a_bug_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error in the code stands for a bug."""
+    monkeypatch.setattr(reference_watches, "_AFTER_A_BUG", 0.05)
+    scene = Scene()
+    scene.serve_queues()
+    scene.put_queue()
+    with monkeypatch.context() as broken:
+        broken.setattr(scene.cache, "put_served", None)
+        scene.use(USER, QUEUE)
+        async with scene.watched():
+            await eventually_async(lambda: scene.server.asked.count(f"{API} list") > 1)
+            broken.undo()
+            await scene.wait_found(ARN)
+
+
 async def test_a_kind_may_come_and_go_and_come() -> None:
     scene = Scene()
     scene.use(USER, QUEUE)

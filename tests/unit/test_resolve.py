@@ -198,7 +198,7 @@ def test_each_problem_has_a_message_with_the_field_and_the_value_that_stays(caus
     assert "spec.eventSourceRef" in text
     assert (f'keeps the last value, which is "{ARN}"' in text) == recorded
     assert ("changes nothing in AWS without the value" in text) != recorded
-    final = (Cause.UNMANAGED_NAMESPACE, Cause.TOO_MANY_KINDS, Cause.NEVER_READ, Cause.WRONG_TYPE)
+    final = (Cause.UNMANAGED_NAMESPACE, Cause.TOO_MANY_KINDS, Cause.NEVER_READ, Cause.WRONG_TYPE, Cause.OUTPUTS)
     assert stalls(found) == (cause in final)
 
 

@@ -22,6 +22,9 @@ ALLOW_TAKEOVER_BY = f"{PREFIX}allow-takeover-by"
 #: An annotation of other objects: the namespaces whose resources may refer to the object, separated by commas, or
 #: ``*``. An object in the namespace of the resource needs no consent.
 ALLOW_REFERENCES_FROM = f"{PREFIX}allow-references-from"
+#: A label of ConfigMaps that the operator writes (``spec.outputs``), with the UID of the resource. The value of a label
+#: has at most 63 characters, the name of a resource 253.
+OUTPUTS_OF = f"{PREFIX}outputs-of"
 #: The most namespaces that the annotation ``allow-references-from`` may name. Others are ignored.
 MOST_REFERRERS = 200
 #: The most resources that the annotation ``allow-takeover-by`` may name.

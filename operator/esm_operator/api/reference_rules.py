@@ -7,7 +7,7 @@ if the reference is absent. The operator checks all other rules when it knows th
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from esm_operator.api.expressions import quoted, quoted_list
+from esm_operator.api.expressions import present, quoted, quoted_list
 from esm_operator.api.fields import FIELDS
 from esm_operator.api.object_fields import FIELD_PATH_PATTERN
 from esm_operator.api.reference_kinds import (
@@ -53,6 +53,7 @@ def reference_rules() -> Iterator[Rule]:
     for field in VALUE_PATHS:
         yield from _reference(field)
     yield from _source_of_kind()
+    yield _outputs()
 
 
 def _reference(field: str) -> Iterator[Rule]:
@@ -91,6 +92,27 @@ def _reference(field: str) -> Iterator[Rule]:
         f"has({{it}}.key) == ({{it}}.kind in {quoted_list(keyed)} && !has({{it}}.fieldPath))",
         f"The kind {listed(keyed, 'or')} without fieldPath in {{field}} needs key. Otherwise, {{field}} cannot have "
         "key. Add or remove key.",
+    )
+
+
+def _outputs() -> Rule:
+    """No reference names the ConfigMap of ``outputs``. The operator checks references that name a namespace."""
+    config_map = "{it}.kind == 'ConfigMap' && {it}.name == self.outputs.configMapName"
+    own = f"{config_map} && !has({{it}}.{_NAMESPACE})"
+    named: list[str] = []
+    for field in VALUE_PATHS:
+        holder, items, name = field.partition("[].")
+        if items:
+            test = f"has(item.{name}) && {own.replace('{it}', f'item.{name}')}"
+            named.append(f"has(self.{holder}) && self.{holder}.exists(item, {test})")
+        else:
+            named.append(f"{present(field)} && {own.replace('{it}', f'self.{field}')}")
+    return about(
+        "outputs.configMapName",
+        f"!({' || '.join(f'({one})' for one in named)})",
+        "The operator writes the ConfigMap that outputs.configMapName names, so no reference of the spec can name it. "
+        "Name another ConfigMap in outputs or in the reference.",
+        forbidden,
     )
 
 

@@ -115,6 +115,7 @@ class Cause(StrEnum):
     NOT_READY = "the object has no value yet"
     DELETING = "the object is being deleted"
     WRONG_TYPE = "the field of the object is not a string"
+    OUTPUTS = "the operator itself writes the object, with the outputs of a mapping"
 
 
 class Missing(NamedTuple):

@@ -285,6 +285,11 @@ class Inventory:
         """Mappings in this consumer group that AWS is deleting. Until the end, AWS refuses a new mapping."""
         return self._indexed(wanted.keys)
 
+    def in_group(self, wanted: ConsumerGroup) -> list[InventoryEntry]:
+        """Some mappings in this consumer group, in which AWS accepts one. It reads all mappings, without an index."""
+        found = (entry for entry in self._entries.values() if wanted.same_as(entry.consumer_group))
+        return list(islice(found, MOST_OF_IDENTITY))
+
     def _indexed(self, keys: Iterable[Hashable]) -> list[InventoryEntry]:
         """The mappings with any of the keys, but not more than some of each, because an endpoint may list thousands."""
         uuids = {uuid for key in keys for uuid in islice(self._index.get(key, ()), MOST_OF_IDENTITY)}

@@ -170,6 +170,10 @@ class ReferenceCache:
         self._changed.done(key)
         return key
 
+    def resolve_again(self, key: Key, delay: float) -> None:
+        """Have a resource resolved again after seconds, although nothing may have changed."""
+        self._note([key], delay)
+
     def count_objects(self) -> Mapping[tuple[str, str], int]:
         """The number of referenced objects by API group and kind, for the kinds that have been listed."""
         listed = {

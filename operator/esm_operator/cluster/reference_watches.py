@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 NEW_KINDS, UNSERVED_KINDS = 0.5, 5.0
 #: Objects that are read at the same time.
 _READERS = 4
-#: Seconds until a failed read of an object is repeated, and until a watch that failed because of a bug is repeated.
+#: Seconds until a failed read of an object is repeated, and until a discovery or a watch is repeated after a bug.
 _AFTER_A_FAILURE, _AFTER_A_BUG = 5.0, 30.0
 #: Seconds until a log line about the begin or the end of the same watch is repeated.
 _QUIET = 600.0
@@ -59,8 +59,12 @@ class ReferenceWatches:
             while True:
                 self._cache.needs_changed.clear()
                 self._cache.forget_unused()
-                wait = await self._discover_unserved()
-                self._keep_reflectors()
+                try:
+                    wait = await self._discover_unserved()
+                    self._keep_reflectors()
+                except Exception as error:  # as in _reflect
+                    self._report("The operator cannot begin to watch the kinds that resources reference.", error)
+                    wait = _AFTER_A_BUG
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._cache.needs_changed.wait()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, allowed_referrers
+from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, OUTPUTS_OF, allowed_referrers
 from esm_operator.api.object_fields import WrongTypeError, value_in
 from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Key
@@ -175,7 +175,14 @@ def _field(needed_for: str, field_path: str, key: str) -> NeededField:
 
 
 def _value(kind: Kind, needed: NeededField, body: Mapping[str, Any]) -> str | Missing:
-    """The value of a field in an object."""
+    """The value of a field in an object.
+
+    A ConfigMap with outputs has none, because a resource that refers to its own outputs would change itself all the
+    time. So would resources that refer to the outputs of each other.
+    """
+    labels: Mapping[str, Any] = body["metadata"].get("labels") or {}
+    if OUTPUTS_OF in labels:
+        return Missing(Cause.OUTPUTS)
     reference = Reference(needed.needed_for, kind.api_version, kind.kind, "", "", needed.field_path, needed.key)
     try:
         value = value_in(reference, body)

@@ -246,17 +246,15 @@ class ResourceCache:
         If there are several, the result is the oldest one. A resource without access is not an heir, so other tenants
         cannot delay a deletion.
         """
-        heirs: list[Resource] = []
         named = (FormerOwner(name, *resource.key) for name in ("", cluster))
-        for key in [key for one in named for key in self._takers.get(one, ())]:
-            taker = self._resources[key]
-            if not taker.may_adopt or taker.uuid or taker.deleting or key == resource.key:
-                continue
-            if taker.spec.adoption.uuid not in ("", resource.uuid):
-                continue
-            if _gives_access(resource, key):
-                heirs.append(taker)
+        takers = (self._resources[key] for one in named for key in self._takers.get(one, ()))
+        heirs = [one for one in takers if _is_heir(one, resource) and _gives_access(resource, one.key)]
         return min(heirs, key=lambda one: (one.created, one.uid), default=None)
+
+    def inherits_from(self, taker: Resource, cluster: str) -> Resource | None:
+        """The resource that a resource is an heir of, as :meth:`heir_of` defines it. It may not be the only heir."""
+        former = self.predecessor(taker, cluster)
+        return former if former is not None and _is_heir(taker, former) else None
 
     def predecessor(self, resource: Resource, cluster: str) -> Resource | None:
         """The resource of this cluster that ``takeOverFrom`` of a resource names, if it exists and gives access."""
@@ -346,6 +344,12 @@ def _age(claim: _Claim) -> tuple[str, str]:
 def _gives_access(owner: Resource, taker: Key) -> bool:
     """Whether a resource may take over the mapping of another one, as ``planning/access.py`` decides by owner tags."""
     return taker.namespace == owner.key.namespace or taker in owner.consents_to
+
+
+def _is_heir(taker: Resource, former: Resource) -> bool:
+    """Whether a resource that names another one in ``takeOverFrom`` waits for the mapping of this one."""
+    waits = taker.may_adopt and not (taker.uuid or taker.deleting or taker.key == former.key)
+    return waits and taker.spec.adoption.uuid in ("", former.uuid)
 
 
 def _sources(resource: Resource) -> set[int]:

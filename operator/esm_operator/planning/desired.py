@@ -112,7 +112,14 @@ def desired_of(
     tags = {**target.default_tags, **spec.tags, **owner.tags()} if owner_tags else owner.tags()
     recorded, ignored = owner.tags() if record.owns else {}, spec.ignored
     scope = scope_of(resource, target, account)
-    created = creation(spec, tags, record.applied.ignored, replaces=record.applied.immutable, scope=scope)
+    created = creation(
+        spec,
+        tags,
+        record.applied.ignored,
+        replaces=record.applied.immutable,
+        scope=scope,
+        default_tags=target.default_tags,
+    )
     desired = Desired(
         owner=owner,
         identity=spec.identity,

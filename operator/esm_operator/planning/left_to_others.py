@@ -8,13 +8,14 @@ them there before it deletes a mapping to replace it.
 
 import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from esm_operator.api import fields, names
 from esm_operator.api.fields import BY_PATH, Field
 from esm_operator.api.frozen_json import is_object, whole
 from esm_operator.api.ignore_changes import TAG, IgnoredChanges
+from esm_operator.api.nested_json import without_deep_parts
 from esm_operator.api.sources import ARN_SERVICES, SourceType, parse_arn
 from esm_operator.api.spec import MappingSpec
 from esm_operator.planning.allowed import Scope
@@ -83,8 +84,12 @@ def creation(
     *,
     replaces: Mapping[str, str],
     scope: Scope,
+    default_tags: Collection[str] = (),
 ) -> Creation:
     """What a Create of a spec sends.
+
+    Users who may patch statuses can write any text into the record. A text that the operator cannot have written counts
+    as not recorded.
 
     Args:
         spec: the spec.
@@ -93,13 +98,15 @@ def creation(
         replaces: the immutable fields of the mapping that existed before, as ``status.applied.immutable`` has them.
             Values of a source type do not suit another one. Only ``enabled`` does.
         scope: the allow-lists. A recorded destination that they do not allow counts as not recorded.
+        default_tags: the keys of the default tags. Each new mapping has these tags, even if the record has none. Others
+            can remove them after that.
     """
     keys = frozenset(tags)
     left = still_ignored(spec.ignored, recorded) if recorded else {}
     if not left:
         return Creation(spec.parameters, spec.values, tags, frozenset(spec.values), keys)
     known = {key: value for key, text in left.items() if (value := _loaded(text)) is not _UNREADABLE}
-    values = {path: value for path, value in known.items() if path in BY_PATH}
+    values = {path: value for path, value in known.items() if path in BY_PATH and _has_canonical_form(path, value)}
     if _source_type(replaces) not in (None, spec.source):
         values = {path: value for path, value in values.items() if path == _ENABLED}
     parameters = _with_values(spec.parameters, values)
@@ -108,9 +115,19 @@ def creation(
         parameters = _with_values(spec.parameters, values)
         canonical = fields.present_values(parameters)
     kept = {key.removeprefix(TAG): value for key, value in known.items() if key.startswith(TAG)}
-    new_tags = {**tags, **kept}
-    texts = {key: value for key, value in new_tags.items() if isinstance(value, str)}
-    return Creation(parameters, canonical, texts, frozenset(spec.values), keys)
+    removed = {key for key, value in kept.items() if value is None} - {*default_tags}
+    new_tags = {key: value for key, value in tags.items() if key not in removed}
+    new_tags |= {key: value for key, value in kept.items() if isinstance(value, str)}
+    return Creation(parameters, canonical, new_tags, frozenset(spec.values), keys)
+
+
+def _has_canonical_form(path: str, value: Any) -> bool:
+    """Whether a field can have a value. A value of another type has no canonical form, or one without a hash."""
+    try:
+        hash(BY_PATH[path].canonical(names.to_aws(value)))
+    except (AttributeError, LookupError, TypeError):
+        return False
+    return True
 
 
 def _source_type(immutable: Mapping[str, str]) -> SourceType | None:
@@ -148,12 +165,15 @@ def _put(parameters: dict[str, Any], row: Field, value: Any) -> None:
             del holders[depth - 1][row.member[depth - 1]]
 
 
-#: The result of :func:`_loaded` if a text is not JSON. The operator has not written such a text.
+#: The result of :func:`_loaded` for a text that the operator has not written.
 _UNREADABLE = object()
 
 
 def _loaded(text: str) -> Any:
+    raw = text.encode()
+    if without_deep_parts(raw) != raw:
+        return _UNREADABLE
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json.loads(raw)
+    except ValueError:
         return _UNREADABLE

@@ -40,6 +40,7 @@ match wins ("own": the owner tags name the resource):
 | live, immutable field differs from what was applied | own | Stall (Never), Replace (Recreate) |
 | the same, and the identity differs | own | Create the new one first, then Replace the old one |
 | the same, in the same consumer group | own | Replace, because AWS accepts one mapping in each group |
+| the same, and something else is in the way of the new one | own | Wait or Conflict, as without a mapping |
 | live | own, and a second own one | Discard the second |
 | live, function differs | own, and one of another owner has that function, or had it | Conflict |
 | live, fields differ | own | Update, without the members that AWS has refused |
@@ -265,18 +266,28 @@ def _plan_missing(desired: Desired, view: Observation) -> Action:
 
 def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
     """Create, once nothing is in its way and the intent names it."""
-    if view.leaving:
-        return _predecessor(view.leaving[0])
-    if view.holder:
-        return _plan_behind(desired, view, own=create.replaces if view.mapping is not None else "")
-    if view.same_group and desired.consumer_group is not None:
-        own = create.replaces if view.mapping is not None else ""
-        return _plan_held(desired, desired.consumer_group, view.same_group[0], own=own)
+    blocked = _plan_blocked(desired, view, own=create.replaces if view.mapping is not None else "")
+    if blocked is not None:
+        return blocked
     if desired.intent_current:
         return create
     if view.unsettled:
         return UNSETTLED
     return SearchByFunction() if view.unsearched else AddFinalizer()
+
+
+def _plan_blocked(desired: Desired, view: Observation, *, own: str) -> Wait | ListTags | Conflict | None:
+    """What to do if another mapping or resource is in the way of a Create. None: nothing is in the way.
+
+    ``own`` is the UUID of the resource's own mapping, which it keeps.
+    """
+    if view.leaving:
+        return _predecessor(view.leaving[0])
+    if view.holder:
+        return _plan_behind(desired, view, own=own)
+    if view.same_group and desired.consumer_group is not None:
+        return _plan_held(desired, desired.consumer_group, view.same_group[0], own=own)
+    return None
 
 
 def _plan_behind(desired: Desired, view: Observation, *, own: str) -> Conflict:
@@ -442,7 +453,10 @@ def _plan_replacement(
 def _plan_replaced_first(
     desired: Desired, view: Observation, found: ObservedMapping, immutable: tuple[str, ...]
 ) -> Action:
-    """Delete first, because AWS does not accept both, unless a mapping of another owner would still be in the way."""
+    """Delete first, because AWS does not accept both, unless something else would still be in the way.
+
+    Otherwise the mapping would be lost, because the new one could not be created.
+    """
     for other in view.candidates:
         if other.uuid != found.uuid and other.tags is None:
             return ListTags(other.uuid)
@@ -450,6 +464,10 @@ def _plan_replaced_first(
             return _tags_awaited(other)
         if other.uuid != found.uuid and not _may_be_ours(desired, other):
             return _conflict(desired, view, other, own=found.uuid)
+    others = tuple(one for one in view.same_group if one.uuid != found.uuid)
+    blocked = _plan_blocked(desired, replace(view, same_group=others), own=found.uuid)
+    if blocked is not None:
+        return blocked
     group = _joined_again(desired, found)
     return Replace(found.uuid, immutable, consumer_group=group) if found.tags_fresh else ListTags(found.uuid)
 

@@ -118,6 +118,7 @@ _FINDINGS: Mapping[Cause, Finding] = {
     Cause.NOT_READY: Finding("ReferenceNotReady"),
     Cause.DELETING: Finding("ReferenceNotReady", "Deleting"),
     Cause.WRONG_TYPE: Finding("InvalidSpec", "Reference"),
+    Cause.OUTPUTS: Finding("InvalidSpec", "ReferenceOutputs"),
 }
 
 

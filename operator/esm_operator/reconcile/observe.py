@@ -11,6 +11,7 @@ from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.planning.access import knows
 from esm_operator.planning.allowed import Scope
 from esm_operator.planning.desired import MappingRecord, scope_of
+from esm_operator.planning.differences import immutable_changes
 from esm_operator.planning.inputs import Observation, ObservedMapping
 from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.target import ResolvedTarget
@@ -67,6 +68,10 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
         return ()
 
     is_own = entry is not None and entry.identity.same_as(desired.identity)
+    replaced = is_own and desired.recreate and bool(immutable_changes(desired))
+    rivals = candidates.keys() - {uuid} if replaced else candidates.keys()
+    if replaced and group is not None:  # its mapping would be deleted before AWS could refuse the new one
+        same_group |= {one.uuid: one for one in inventory.in_group(group) if one.uuid not in candidates}
     found = candidates if entry is None else {**candidates, entry.uuid: entry}
     made = state.created
     missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
@@ -84,7 +89,7 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
         made=made,
         unseen=made if missed else "",
         refused={members: failure.answer for members, failure in state.field_refusals.of(resource.packed_spec).items()},
-        holder="" if candidates or is_own else _holder(context),
+        holder="" if rivals or (is_own and not replaced) else _holder(context),
         rival=_rival(context, found),
         ring=ring() if entry is not None and not is_own else (),
     )
@@ -96,9 +101,11 @@ def _holder(context: ReconcileContext) -> str:
     The mapping is missing, because the resource replaces the mapping, or a user deleted the mapping in AWS. Until the
     resource creates the mapping again, others with the same function and source could take its place. Of several such
     resources, the last one that had the mapping comes first. A resource that cannot create the mapping does not count.
+    If the resource would have to delete its own mapping first, each of the others comes before it.
 
-    Users may be able to write statuses. So a status alone keeps no other resource from its place that had the mapping
-    too, as far as is known. It does not count against a mapping that this process has created or deleted itself.
+    Users may be able to write statuses. So a resource whose status says that it had the mapping does not wait for
+    another one whose status alone says the same. If this process has created or deleted the mapping of a resource, that
+    resource comes first.
     """
     desired, connected, resource = context.desired, context.connected, context.resource
     wanted = digests(desired.identity, desired.consumer_group)
@@ -131,11 +138,17 @@ def _holder(context: ReconcileContext) -> str:
         if until is not None and may_create(other):
             holders.append((until, other))
     own = had_until(context.record, resource.spec, context.state)
-    if own is not None:
+    if own is not None or _is_in_the_way(connected.inventory.get(context.record.uuid), wanted):
         holders = [(until, other) for until, other in holders if until > -math.inf]
+    if own is not None:
         holders.append((own, resource))
     _, first = min(holders, key=lambda one: (-one[0], one[1].created, one[1].uid), default=(0.0, resource))
     return str(first.key) if first is not resource else ""
+
+
+def _is_in_the_way(own: InventoryEntry | None, wanted: frozenset[int]) -> bool:
+    """Whether AWS accepts no mapping of the spec while the resource's own mapping exists."""
+    return own is not None and not wanted.isdisjoint(digests(own.identity, own.consumer_group))
 
 
 def _rival(context: ReconcileContext, found: Mapping[str, InventoryEntry]) -> str:

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from esm_operator.api.annotations import OUTPUTS_OF
 from esm_operator.api.reasons import OutputsReason
 from esm_operator.api.recorded_status import MappingStatus, OutputsRecord
 from esm_operator.api.resource import GROUP, KIND, VERSION, Key, Resource
@@ -43,8 +44,6 @@ from esm_operator.status.subject import Subject
 
 logger = logging.getLogger(__name__)
 
-#: The label with the UID of the resource. The value of a label has at most 63 characters, the name of a resource 253.
-LABEL = f"{GROUP}/outputs-of"
 #: Seconds between two comparisons of all ConfigMaps with the statuses.
 AUDIT = 600.0
 #: Seconds for which a refusal because of a missing right counts for all resources of the namespace.
@@ -162,7 +161,7 @@ class Outputs:
     async def _audit(self) -> None:
         """Reconcile the resources whose ConfigMaps differ or do not exist. Delete ConfigMaps that no spec names."""
         found: set[Key] = set()
-        async for body in self._kubernetes.list_config_maps(self._namespaces, LABEL):
+        async for body in self._kubernetes.list_config_maps(self._namespaces, OUTPUTS_OF):
             meta = body["metadata"]
             resource = self._owner_of(meta)
             if resource is None or resource.deleting:
@@ -280,7 +279,7 @@ def _belongs(meta: Mapping[str, Any], uid: str) -> bool:
     """Whether a ConfigMap belongs to the resource with this UID."""
     labels: Mapping[str, str] = meta.get("labels") or {}
     references: Sequence[Mapping[str, Any]] = meta.get("ownerReferences") or ()
-    return labels.get(LABEL) == uid and any(one.get("uid") == uid for one in references)
+    return labels.get(OUTPUTS_OF) == uid and any(one.get("uid") == uid for one in references)
 
 
 def _holder(meta: Mapping[str, Any]) -> str:
@@ -299,7 +298,7 @@ def _body(resource: Resource, values: Mapping[str, str]) -> dict[str, Any]:
         "metadata": {
             "name": resource.config_map,
             "namespace": resource.key.namespace,
-            "labels": {LABEL: resource.uid, "app.kubernetes.io/managed-by": "esm-operator"},
+            "labels": {OUTPUTS_OF: resource.uid, "app.kubernetes.io/managed-by": "esm-operator"},
             "ownerReferences": [{**owner, "controller": True}],
         },
         "data": dict(values),

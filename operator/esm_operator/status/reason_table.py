@@ -609,6 +609,13 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
         Ends.PERSON,
     ),
+    ("InvalidSpec", "ReferenceOutputs"): Row(
+        "The spec of the {mapping} in {place} is invalid. spec.{field} refers to the {object}, to which the operator "
+        "writes the outputs of a mapping.{last_value}",
+        "Refer to another object, or set spec.{replaced} instead of spec.{field}.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     # AWS refused a request, or could not be reached.
     ("NoRegion", ""): Row(
         "The operator does not know the AWS region of the {mapping}.",
