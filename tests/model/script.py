@@ -6,11 +6,12 @@ from functools import wraps
 from typing import Any
 
 from esm_operator.api.resource import Key
+from esm_operator.planning.ownership import OWNER_TAGS, Owner
 from tests.model.aws import QUEUE, STREAM, Lambda, Standing
 from tests.model.calls import Call
 from tests.model.objects import ACK_STREAM, CONFIG_MAP, NAMES, ORDERS, with_arn
 from tests.model.promises import Promises
-from tests.model.world import SWEEP_INTERVAL
+from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 
 #: The resource of a scenario that needs only one.
 ONE = Key("a", "one")
@@ -159,6 +160,14 @@ def a_script(promises: Promises | None = None) -> Generator[Script]:
             raise
         finally:
             script.world.end()
+
+
+def forge(script: Script, key: Key, uuid: str) -> None:
+    """Write to the status of a resource that it owns a mapping, as a user may who can patch statuses."""
+    uid = script.cluster.mappings[key]["metadata"]["uid"]
+    tags = Owner(CLUSTER_NAME, key.namespace, key.name, uid).tags()
+    forged = {"uuid": uuid, "applied": {"tags": sorted(OWNER_TAGS)}, "tagsAll": tags, "conditions": None}
+    script.cluster.edit(key, {"status": forged})
 
 
 def answer_all_but(script: Script, held: Call) -> None:

@@ -8,9 +8,9 @@ import pytest
 from esm_operator.api.annotations import PAUSED
 from esm_operator.api.resource import FINALIZER, Key
 from esm_operator.clock import replaced
-from esm_operator.planning.ownership import OWNER_TAGS, Owner
+from esm_operator.planning.ownership import Owner
 from tests.model.aws import QUEUE, Standing
-from tests.model.script import KINESIS, SQS, Script, answers
+from tests.model.script import KINESIS, SQS, Script, answers, forge
 from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 
 #: The resource with the forged status.
@@ -29,14 +29,6 @@ def victim_in(script: Script, cluster: str) -> Standing:
     script.world.crash()
     script.begin()
     return script.mapping()
-
-
-def forge(script: Script, status: Mapping[str, Any]) -> None:
-    """Write a status as a user may who can patch statuses."""
-    uid = script.cluster.mappings[SPY]["metadata"]["uid"]
-    tags = Owner(CLUSTER_NAME, SPY.namespace, SPY.name, uid).tags()
-    forged = {"applied": {"tags": sorted(OWNER_TAGS)}, "tagsAll": tags, "conditions": None, **status}
-    script.cluster.edit(SPY, {"status": forged})
 
 
 def record_statuses(script: Script) -> list[Mapping[str, Any]]:
@@ -64,7 +56,7 @@ def test_a_forged_status_shows_nothing_of_a_mapping_of_another_owner(
     script.apply(SPY, functionName="payments", eventSourceARN=source)
     annotations = {PAUSED: "true"} if paused else {}
     script.cluster.edit(SPY, {"metadata": {"finalizers": [FINALIZER], "annotations": annotations}})
-    forge(script, {"uuid": victim.uuid})
+    forge(script, SPY, victim.uuid)
     written = record_statuses(script)
     script.calmly(2 * SWEEP_INTERVAL)
     assert written, "the operator has written the status"

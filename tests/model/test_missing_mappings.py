@@ -6,11 +6,11 @@ import pytest
 
 from esm_operator.api.annotations import PAUSED
 from esm_operator.api.resource import Key
-from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
+from esm_operator.planning.ownership import owner_of
 from tests.model.aws import KAFKA, STREAM, Standing
 from tests.model.calls import Call
-from tests.model.script import KINESIS, ONE, SQS, Script, answer_all_but
-from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
+from tests.model.script import KINESIS, ONE, SQS, Script, answer_all_but, forge
+from tests.model.world import SWEEP_INTERVAL
 
 CREATE, DELETE = "create_event_source_mapping", "delete_event_source_mapping"
 #: A resource of another namespace that waits for the place of a mapping.
@@ -128,14 +128,6 @@ def test_a_paused_resource_that_had_another_mapping_keeps_no_place(script: Scrip
     assert owner(script.mapping()) == str(ONE)
 
 
-def forge(script: Script, uuid: str) -> None:
-    """Let an older resource claim in its status that it had the mapping. It is paused, so it never creates one."""
-    uid = script.cluster.mappings[WAITING]["metadata"]["uid"]
-    tags = Owner(CLUSTER_NAME, WAITING.namespace, WAITING.name, uid).tags()
-    status = {"uuid": uuid, "applied": {"tags": sorted(OWNER_TAGS), "immutable": {}}, "tagsAll": tags}
-    script.cluster.edit(WAITING, {"status": status})
-
-
 @pytest.mark.parametrize("theirs", [False, True])
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("by_hand", [False, True])
@@ -149,7 +141,7 @@ def test_a_forged_status_takes_no_place(script: Script, *, theirs: bool, restart
     mapping = script.mapping()
     assert owner(mapping) == str(ONE)
     script.edit(WAITING, **KINESIS)
-    forge(script, mapping.uuid if theirs else "11111111-2222-4333-8444-555555555555")
+    forge(script, WAITING, mapping.uuid if theirs else "11111111-2222-4333-8444-555555555555")
     script.calmly(SWEEP_INTERVAL)
     if restarted:
         script.world.crash()
@@ -157,7 +149,8 @@ def test_a_forged_status_takes_no_place(script: Script, *, theirs: bool, restart
         script.aws.delete_event_source_mapping(UUID=mapping.uuid)
     else:
         script.edit(startingPosition="TRIM_HORIZON")
-    script.world.start() if restarted else None
+    if restarted:
+        script.world.start()
     script.calmly(4 * SWEEP_INTERVAL)
     assert script.reason() == "Enabled"
     assert owner(script.mapping()) == str(ONE)
@@ -221,7 +214,7 @@ def test_a_forged_status_does_not_stop_a_replacement(script: Script) -> None:
     script.cluster.edit(WAITING, {"metadata": {"annotations": {PAUSED: "true"}}})
     script.apply(**IN_A_GROUP, **in_group("orders", "shop"))
     script.begin()
-    forge(script, "11111111-2222-4333-8444-555555555555")
+    forge(script, WAITING, "11111111-2222-4333-8444-555555555555")
     script.edit(**in_group("returns", "shop"))
     script.converge()
     assert (script.reason(), script.mapping().topic) == ("Enabled", "returns")
@@ -279,7 +272,7 @@ def test_a_forged_status_gives_no_mapping_without_tags_away(script: Script) -> N
     script.apply(**KINESIS)
     script.calmly(SWEEP_INTERVAL)
     script.edit(WAITING, **KINESIS, adoption={"policy": "IfExists"})
-    forge(script, script.mapping().uuid)
+    forge(script, WAITING, script.mapping().uuid)
     script.mapping().tags.clear()
     script.cluster.edit(WAITING, {"metadata": {"annotations": {PAUSED: None}}})
     script.calmly(4 * SWEEP_INTERVAL)

@@ -225,7 +225,7 @@ class Executor:
             raise StaleError  # the answer has the new value, and the Create that was planned has the old one
 
     async def _read_conflicting(self, context: ReconcileContext, error: ClientError | BotoCoreError) -> bool:
-        """Read the conflicting mapping of a refusal, for the next plan. Returns whether the mapping exists."""
+        """Read the mapping that AWS names in a refusal. Returns True if the mapping exists."""
         uuid = errors.conflicting_uuid(error)
         if not uuid:
             return False

@@ -117,13 +117,13 @@ def _holder(context: ReconcileContext) -> str:
             return None  # a mapping that exists is a candidate, or its identity has changed
         if spec.adoption.policy == "Required" or wanted.isdisjoint(digests(spec.identity, spec.consumer_group)):
             return None
-        had = former.keys if former is not None else None
-        had = digests(entry.identity, entry.consumer_group) if entry is not None else had
+        had, until = (former.keys, former.at) if former is not None else (None, -math.inf)
+        if entry is not None:
+            had, until = digests(entry.identity, entry.consumer_group), math.inf
         if had is not None and wanted.isdisjoint(had):
             return None
-        if had is None or record.uuid not in (state.created, state.deleted):
-            return -math.inf
-        return former.at if former is not None and entry is None else math.inf
+        is_proven = had is not None and record.uuid in (state.created, state.deleted)
+        return until if is_proven else -math.inf
 
     def may_create(other: Resource) -> bool:
         scope = _scope_here(context, other)
