@@ -111,9 +111,12 @@ class Trials:
 
 @contextmanager
 def _copy() -> Generator[Path]:
-    """A folder with a copy of the operator's package. Its files keep their times, so that compiled modules are used."""
+    """A folder with a copy of the operator's package. Its files keep their times, so that compiled modules are used.
+
+    Another process may be writing a compiled module. Its temporary file, ``NAME.pyc.NUMBER``, is not copied.
+    """
     with tempfile.TemporaryDirectory(prefix="guards-") as place:
-        shutil.copytree(PACKAGE, Path(place) / PACKAGE.name)
+        shutil.copytree(PACKAGE, Path(place) / PACKAGE.name, ignore=shutil.ignore_patterns("*.pyc.*"))
         yield Path(place)
 
 
