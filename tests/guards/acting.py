@@ -362,14 +362,6 @@ GUARDS = (
         tests=model("scenarios", "a_resource_whose_predecessor_is_being_deleted_gets_its_mapping_soon_after"),
     ),
     Guard(
-        name="created-although-adoptable",
-        harm="If a user disables a mapping and its resource may adopt, the operator does not enable it again.",
-        file="reconcile/outcome_reporter.py",
-        text=' or context.desired.adoption.policy != "Never"',
-        without="",
-        tests=model("lost_leases", "a_mapping_that_may_be_adopted_but_was_created_is_kept_enabled"),
-    ),
-    Guard(
         name="changed-during-the-status",
         harm="The status keeps showing a state that AWS left while the status was written.",
         file="reconcile/outcome_reporter.py",

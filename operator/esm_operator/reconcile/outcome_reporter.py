@@ -245,16 +245,12 @@ class OutcomeReporter:
 def _wait_for_creation(context: ReconcileContext, outcome: Outcome) -> float:
     """Seconds to wait for AWS to finish a creation, so that one write of the status has the UUID and Ready; 0: none.
 
-    A restarted process finds the mapping by its owner tags and the intent. Without owner tags, it needs the UUID. If a
-    mapping may be adopted, it needs the fields in the status, because the intent does not show whether the operator has
-    created the mapping.
+    A restarted process finds the mapping by its owner tags and the intent. Without owner tags, it needs the UUID.
     """
     state, uuid = context.state, context.record.uuid
     if outcome.reason != "Creating" or state.created != uuid or state.pending_creates.unsettled:
         return 0.0
-    if not context.desired.owner_tags or context.desired.adoption.policy != "Never":
-        return 0.0
-    if context.resource.uuid or context.resource.removed:
+    if not context.desired.owner_tags or context.resource.uuid or context.resource.removed:
         return 0.0
     period = fastest(context.connected.account_region)
     return max(0.0, state.created_at + _CREATION_READS * period - monotonic())
