@@ -161,6 +161,7 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("PredecessorDeleting", "ConsumerGroup"): {"group": _GROUP.name},
     ("ProcessingRecovered", ""): {"result": 'Lambda reports "OK."'},
     **{key: {"field": _REFERENCE.path} for key in TABLE if "Reference" in "".join(key)},
+    ("AdoptedMappingDiffers", "Reference"): {},
     ("ImmutableFieldChanged", "Reference"): {"fields": ("eventSourceARN",)},
     ("InvalidSpec", "ReferenceKind"): {"field": _REFERENCE.path, "api_version": "v1", "kind": "Secret"},
     ("InvalidSpec", "ReferenceOutputs"): {

@@ -92,7 +92,8 @@ def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[st
     if mapping is None or not immutable:
         return replace(settled, sync_message=kept_message(kept, subject))
     adopted = ", ".join(f"spec.{path} (AWS has {differences.shown(mapping.values[path])})" for path in immutable)
-    differs = outcome_of(Finding("AdoptedMappingDiffers", values={"adopted": adopted}), subject, synced=False)
+    case = "Reference" if desired.referenced.intersection(immutable) else ""
+    differs = outcome_of(Finding("AdoptedMappingDiffers", case, {"adopted": adopted}), subject, synced=False)
     if set(immutable) - _WHERE_IT_BEGAN:
         return replace(differs, sync_message=differs.message)
     return replace(settled, synced=False, sync_reason="AdoptedMappingDiffers", sync_message=differs.message)

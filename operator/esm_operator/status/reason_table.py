@@ -264,6 +264,15 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
         Ends.PERSON,
     ),
+    ("AdoptedMappingDiffers", "Reference"): Row(
+        "The adopted {mapping} in {place} differs from the spec in fields that AWS cannot change. They are {adopted}. "
+        "References supply some of these values.",
+        "To keep the mapping, set these fields to the values in AWS in place of their references, and set "
+        "spec.replacePolicy to Recreate in the same edit. The API server refuses the edit without it. The operator "
+        "does not replace a mapping that matches the spec. To replace the mapping, restore the references after that.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     ("DisabledInAWS", ""): Row(
         "AWS itself has disabled the {mapping} in {place}, and spec.enabled is not set.{aws_reason}",
         "Correct the cause, and enable the mapping in AWS. To have the operator enable the mapping each time that AWS "
