@@ -91,6 +91,28 @@ def test_each_kind_gives_its_value(bed: Bed) -> None:
         assert case.api_version == "v1" or f"{case.kind}.{case.group}" in CRDS
 
 
+def test_the_console_shows_the_function_of_a_reference_and_of_a_name(bed: Bed) -> None:
+    bed.operator()
+    function = case_of("Function", "lambda.services.k8s.aws")
+    bed.apply(mapping("named", functionName="by-name", eventSourceARN=arn("named")))
+    refers = reference(function, "orders")
+    bed.apply(mapping("refers", functionName=None, functionRef=refers, eventSourceARN=arn("refers")))
+    bed.wait_ready("named")
+    bed.wait_condition("refers", "Reconciling", "True", "ReferenceNotFound")
+    assert functions_shown(bed) == {"named": "by-name", "refers": ""}
+    aliased = f"arn:aws:lambda:{HERE}:function:by-reference:live"
+    put(bed, function, "orders", {"status": {"ackResourceMetadata": {"arn": aliased}}})
+    bed.wait_ready("refers")
+    assert functions_shown(bed) == {"named": "by-name", "refers": "by-reference:live"}
+
+
+def functions_shown(bed: Bed) -> dict[str, str]:
+    """The column FUNCTION of ``kubectl get esm``, by resource."""
+    head, *lines = bed.kubectl("get", "esm").splitlines()
+    begin, end = head.index("FUNCTION"), head.index("SOURCE")
+    return {line.split()[0]: line[begin:end].strip() for line in lines}
+
+
 def test_a_resource_waits_for_its_object_and_a_creation_costs_three_writes(bed: Bed) -> None:
     bed.operator()
     bed.apply(user())

@@ -554,6 +554,9 @@ class EventSourceMappingStatus(Structure):
     """The cause of the last change of state, as AWS reports it."""
     uuid: str | None = None
     """The UUID of the mapping."""
+    function: str | None = None
+    """The short name of the function, if spec.functionRef supplies it. Examples are orders, and orders:live for an
+    alias. If the spec has functionName, this field is absent."""
     source: str | None = None
     """The short name of the source. Examples are sqs/orders for a queue, dynamodb/orders for the stream of a table, and
     kafka/shop/orders for the topic orders of the cluster shop. For a self-managed Kafka cluster, the short name has the

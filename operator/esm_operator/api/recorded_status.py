@@ -11,8 +11,10 @@ from esm_operator.api.fields import STATUS_MEMBERS
 from esm_operator.api.foreign_text import ANSWER, shown
 from esm_operator.api.frozen_json import is_object, rfc3339
 from esm_operator.api.limits import CONFIG_MAP_PATTERN, LONGEST_CONFIG_MAP_NAME
+from esm_operator.api.reference_kinds import FUNCTION
 from esm_operator.api.references import ResolvedReference
 from esm_operator.api.sources import parse_arn
+from esm_operator.api.values import function_ref
 
 _CONFIG_MAP = re.compile(CONFIG_MAP_PATTERN)
 #: The members of a condition, and the values that stand for their absence.
@@ -274,6 +276,7 @@ class MappingStatus:
                 "observedGeneration": self.observed_generation,
                 "lastHandledReconcileAt": self.last_handled_reconcile_at or None,
                 "uuid": self.uuid or None,
+                "function": self.function or None,
                 "source": self.source or None,
                 "providerConfig": self.provider_config or None,
                 **self.report.render(),
@@ -287,6 +290,11 @@ class MappingStatus:
         )
 
     @property
+    def function(self) -> str:
+        """The short name of the function, for the console; empty: no reference supplies the function."""
+        return next((_short(one.value) for one in self.references if one.reference.field == FUNCTION), "")
+
+    @property
     def unknown_annotations(self) -> tuple[str, ...]:
         """The unknown annotations that the status reports."""
         return explained(self.condition(UNKNOWN_ANNOTATIONS).message)
@@ -294,6 +302,10 @@ class MappingStatus:
     def condition(self, kind: str) -> Condition:
         """The condition of a type; one with an empty status if there is none."""
         return find_condition(self.conditions, kind)
+
+
+def _short(function: str) -> str:
+    return str(function_ref(function) or function)
 
 
 def _limited(value: Any) -> Any:
