@@ -431,7 +431,7 @@ def begin(scenario: Scenario, on: Stage, name: str, boundary: str) -> frozenset[
         (uuid,) = before
         tags = {**on.mappings()[uuid]["Tags"], **scenario.by_hand["Tags"]}
         on.bed.control.edit_mapping(uuid, **{**scenario.by_hand, "Tags": tags})
-        aws = on.bed.aws.client("lambda", account=on.bed.account)
+        aws = on.bed.aws.client("lambda", REGION, on.bed.account)
         arn = on.mappings()[uuid]["EventSourceMappingArn"]
         wait(lambda: [] if aws.list_tags(Resource=arn)["Tags"] == tags else ["AWS does not show the tags yet"])
     if scenario.down:
