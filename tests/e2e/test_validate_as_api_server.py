@@ -197,6 +197,9 @@ def changed(base: str, **edit: Any) -> dict[str, Any]:
 @example(changed("sqs", scalingConfig={"maximum_concurrency": 5}))
 @example(changed("sqs", deletion_policy="Retain"))
 @example(changed("sqs", adoption={"policy": "Required", "take_over_from": "a/b/c"}))
+@example({**changed("sqs"), "status": {"observed": {"functionRef": []}}})
+@example({**changed("sqs"), "status": {"observed": {"sourceAccessConfigurations": [{"uriRef": None}]}}})
+@example({**changed("sqs"), "status": {"observed": {"sourceAccessConfigurations": [{"uri": "arn"}]}}})
 def test_they_refuse_the_same_manifests(server: Server, document: dict[str, Any]) -> None:
     text = yaml.safe_dump(document, allow_unicode=True)
     _, refused = server.create(document["kind"], text)

@@ -241,6 +241,27 @@ def _model_problems(model: type[BaseModel], value: Any) -> Iterator[tuple[Path, 
     for detail in _errors(model, _without_nulls(value)):
         if detail["type"] != "extra_forbidden" and not _in_status(detail):
             yield detail["loc"], _message(detail, model)
+    for path in _observed_references(value):
+        yield path, "no such field. AWS has no references."
+
+
+def _observed_references(value: Any) -> Iterator[Path]:
+    """The references in ``status.observed``. The model has the fields of the spec there, and the CRD those of AWS."""
+    status: Any = value.get("status") if is_object(value) else None
+    observed: Any = status.get("observed") if is_object(status) else None
+    yield from ((*path, name) for path, name in _names(("status", "observed"), observed) if name.endswith("Ref"))
+
+
+def _names(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
+    """The names of all fields in a value, each with the path of its object."""
+    parts: Iterable[tuple[Any, Any]] = ()
+    if is_object(value):
+        yield from ((path, str(name)) for name in value)
+        parts = value.items()
+    elif is_array(value):
+        parts = enumerate(value)
+    for step, part in parts:
+        yield from _names((*path, step), part)
 
 
 def _is_wrong_type(detail: ErrorDetails) -> bool:
