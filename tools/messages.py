@@ -44,6 +44,7 @@ _UPDATE = actions.Update(UUID, {"batchSize": 10}, frozenset(), {"batchSize": 5})
 _ANSWER = 'AWS answered CreateEventSourceMapping with "Function does not exist."'
 _PROBLEM = Finding("InvalidSpec", "Rule", {"message": "batchSize must be at least 1; set a greater value."})
 _REFERENCE = Reference("eventSourceRef", "sqs.services.k8s.aws/v1alpha1", "Queue", "orders", "shop")
+_ELSEWHERE = _REFERENCE._replace(namespace="platform")
 #: A real value for each name in the table.
 VALUES: Mapping[str, Any] = {
     "action": _UPDATE,
@@ -129,6 +130,7 @@ VALUES: Mapping[str, Any] = {
 SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     **{(of_state(state), ""): {"state": state} for state in TRANSITIONS},
     ("AccessDenied", ""): {"action": "lambda:CreateEventSourceMapping"},
+    **{("DisabledInAWS", case): {"aws_reason": "Lambda initiated"} for case in ("", "Ignored")},
     ("FilterCriteriaError", ""): {"remedy": message("FilterCriteriaError", "Remedy")},
     **{("Conflict", case): {"whose": ANOTHER_OWNER} for case in ("Hidden", "HiddenNamed", "HiddenRecorded")},
     ("Conflict", "ConsumerGroupHidden"): {"whose": ANOTHER_OWNER},
@@ -168,7 +170,12 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "field": _REFERENCE.path,
         "object": _REFERENCE._replace(api_version="v1", kind="ConfigMap", name="orders-mapping"),
     },
-    ("ReferenceForbidden", ""): {"field": _REFERENCE.path, "annotation": ALLOW_REFERENCES_FROM},
+    ("ReferenceForbidden", ""): {
+        "field": _REFERENCE.path,
+        "object": _ELSEWHERE,
+        "annotation": ALLOW_REFERENCES_FROM,
+    },
+    ("ReferenceForbidden", "Namespace"): {"field": _REFERENCE.path, "object": _ELSEWHERE},
     ("Replacing", "SameGroup"): {"group": _GROUP.name},
     ("Tagged", ""): {"change": tagged(actions.Tag(UUID, {"team": "shop"}, frozenset({"stage"})))},
 }

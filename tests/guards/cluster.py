@@ -22,7 +22,7 @@ GUARDS = (
     ),
     Guard(
         name="newer-versions-of-objects-only",
-        harm="A late answer brings back the former value of an object, and the mapping is changed to it and back.",
+        harm="A late answer brings back the former value of an object, so the mapping changes to this value and back.",
         file="cluster/referenced_object.py",
         text="if is_later(self.version, version):\n            return Affected()",
         without="if False:\n            return Affected()",
@@ -30,7 +30,7 @@ GUARDS = (
     ),
     Guard(
         name="objects-referenced-during-a-list",
-        harm="A resource reports that its object does not exist, because the list was made before the object.",
+        harm="A resource reports that its object does not exist, because the list is older than the reference.",
         file=_REFERENCES,
         text="if name not in found.seen and one.lists_before < found.lists and",
         without="if name not in found.seen and",

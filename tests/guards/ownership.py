@@ -129,7 +129,7 @@ GUARDS = (
     ),
     Guard(
         name="access-to-inherit",
-        harm="A user of another namespace blocks a deletion with a resource that has its name in takeOverFrom.",
+        harm="A user of another namespace blocks a deletion by naming the deleted resource in takeOverFrom.",
         file="cluster/resource_cache.py",
         text="if _is_heir(one, resource) and _gives_access(resource, one.key)]",
         without="if _is_heir(one, resource)]",
@@ -410,7 +410,7 @@ GUARDS = (
     ),
     Guard(
         name="recorded-values-of-the-right-type",
-        harm="A user who may patch statuses makes the operator fail on a resource, also when it is deleted.",
+        harm="A user who may patch statuses causes failures when the operator reconciles or deletes a resource.",
         file="planning/left_to_others.py",
         text="if path in BY_PATH and _has_canonical_form(path, value)",
         without="if path in BY_PATH",
@@ -571,7 +571,7 @@ GUARDS = (
     ),
     Guard(
         name="owner-of-a-config-map",
-        harm="The outputs of a resource replace the data of a ConfigMap that somebody else has created.",
+        harm="The outputs of a resource replace the data of a ConfigMap of another owner.",
         file="reconcile/outputs.py",
         text="    return labels.get(OUTPUTS_OF) == uid and any(",
         without="    return True or any(",
@@ -579,7 +579,7 @@ GUARDS = (
     ),
     Guard(
         name="config-map-recorded-first",
-        harm="A ConfigMap remains after the operator was killed and spec.outputs was removed.",
+        harm="If a kill interrupts the creation of a ConfigMap, the ConfigMap remains after spec.outputs is removed.",
         file="reconcile/outputs.py",
         text="                    if name != wanted:\n",
         without="                    if False:\n",

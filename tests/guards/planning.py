@@ -208,7 +208,7 @@ GUARDS = (
     ),
     Guard(
         name="places-read-before-a-replacement",
-        harm="A mapping is deleted to be replaced in a consumer group in which another resource replaces its own.",
+        harm="A mapping is deleted to be replaced although another resource replaces one in the same group.",
         file="reconcile/observe.py",
         text="replaced = is_own and desired.recreate and bool(immutable_changes(desired))",
         without="replaced = False",
@@ -216,7 +216,7 @@ GUARDS = (
     ),
     Guard(
         name="group-read-before-a-replacement",
-        harm="A mapping is deleted to be replaced in a consumer group that another mapping is in.",
+        harm="A mapping is deleted to be replaced although another mapping uses the consumer group of the new one.",
         file="reconcile/observe.py",
         text="if replaced and group is not None:",
         without="if False:",
@@ -224,7 +224,7 @@ GUARDS = (
     ),
     Guard(
         name="replacement-despite-a-forged-place",
-        harm="A user who may patch statuses keeps the mapping of another namespace from being replaced.",
+        harm="A user who may patch statuses prevents the replacement of a mapping of another namespace.",
         file="reconcile/observe.py",
         text="if own is not None or _is_in_the_way(connected.inventory.get(context.record.uuid), wanted):",
         without="if own is not None:",

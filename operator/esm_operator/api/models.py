@@ -103,8 +103,8 @@ class ObjectReference(Structure):
     """The namespace of the object. If absent: the namespace of this resource. An object in another namespace needs the
     annotation lambda.esm-operator.io/allow-references-from with the namespace of this resource."""
     field_path: str | None = Field(None, max_length=512)
-    """The field of the object that holds the value, as in status.arn. In a list, [name=value] selects an entry. Some
-    kinds need no fieldPath."""
+    """The field of the object that holds the value, as in status.arn. After the name of a list, [name=value] selects an
+    entry. Some kinds need no fieldPath."""
     key: str | None = Field(None, max_length=253)
     """The key in the data of a ConfigMap, or the name of a listener of a Kafka cluster of Strimzi."""
 
@@ -134,7 +134,7 @@ class Destination(Structure):
     TOPIC must be a topic of the same cluster. The execution role of the function needs permission to write to the
     destination."""
     destination_ref: ObjectReference | None = None
-    """The object that is the destination. It replaces destination."""
+    """The object that has the ARN of the destination, or the Kafka topic. This field replaces destination."""
 
 
 class DestinationConfig(Structure):
@@ -189,7 +189,7 @@ class SourceAccessConfiguration(Structure):
     uri: Name | None = None
     """The value of the entry. The type of the entry defines the meaning of the value."""
     uri_ref: ObjectReference | None = None
-    """The object that holds the value of the entry. It replaces uri."""
+    """The object that has the value of the entry. This field replaces uri."""
 
 
 class Endpoints(Structure):
@@ -205,7 +205,7 @@ class SelfManagedEventSource(Structure):
     endpoints: Endpoints | None = None
     """The servers of the cluster."""
     bootstrap_servers_ref: ObjectReference | None = None
-    """The object that holds the bootstrap servers of the cluster. It replaces endpoints."""
+    """The object that has the bootstrap servers of the cluster. This field replaces endpoints."""
 
 
 class SchemaRegistryAccess(Structure):
@@ -293,12 +293,13 @@ class AdoptionModel(Structure):
     absent, the operator finds the mapping by its function and source. This field needs the policy Required or
     IfExists."""
     take_over_from: Name | None = None
-    """The present owner of the mapping, as NAMESPACE/NAME, or as CLUSTER/NAMESPACE/NAME if it is in another cluster.
-    The operator takes over a mapping of another resource of esm-operator only if this field names that resource. Use
-    this field to rename or move a resource. If you delete the other resource, the operator keeps its mapping for this
-    resource. A resource in another namespace must also have the annotation lambda.esm-operator.io/allow-takeover-by
-    with the NAMESPACE/NAME of this resource. For a resource of another cluster, the setting --takeover-from-clusters
-    must name the cluster. This field needs the policy Required or IfExists."""
+    """The present owner of the mapping, as NAMESPACE/NAME, or as CLUSTER/NAMESPACE/NAME if the owner is in another
+    cluster. The operator takes over a mapping of another resource of esm-operator only if this field names that
+    resource. Use this field to rename or move a resource. If you delete the other resource, the operator keeps its
+    mapping for this resource. A resource in another namespace must also have the annotation
+    lambda.esm-operator.io/allow-takeover-by with the NAMESPACE/NAME of this resource. For a resource of another
+    cluster, the setting --takeover-from-clusters must name the cluster. This field needs the policy Required or
+    IfExists."""
 
 
 class MappingFields(Structure):
@@ -308,13 +309,14 @@ class MappingFields(Structure):
     """The Lambda function to invoke. The value is a name, an ARN or a partial ARN, with or without :VERSION or
     :ALIAS."""
     function_ref: ObjectReference | None = None
-    """The object that is the Lambda function to invoke, or a version or an alias of it. It replaces functionName."""
+    """The object that has the ARN of the Lambda function to invoke, or of a version or an alias. This field replaces
+    functionName."""
     event_source_arn: Long | None = None
     """The ARN of the source. The source is an SQS queue, a Kinesis stream or stream consumer, a DynamoDB stream, an MSK
     cluster or VPC connection, an Amazon MQ broker or a DocumentDB cluster. Self-managed Apache Kafka needs
     selfManagedEventSource instead."""
     event_source_ref: ObjectReference | None = None
-    """The object that is the source. It replaces eventSourceARN."""
+    """The object that has the ARN of the source. This field replaces eventSourceARN."""
     self_managed_event_source: SelfManagedEventSource | None = None
     """The self-managed Apache Kafka cluster that is the source. It replaces eventSourceARN and eventSourceRef."""
     enabled: bool | None = None
@@ -340,7 +342,7 @@ class MappingFields(Structure):
     kms_key_arn: Long | None = None
     """The ARN of the KMS key with which AWS encrypts filterCriteria."""
     kms_key_ref: ObjectReference | None = None
-    """The object that is the KMS key. It replaces kmsKeyARN."""
+    """The object that has the ARN of the KMS key. This field replaces kmsKeyARN."""
     parallelization_factor: Int32 | None = None
     """The number of batches of one shard that Lambda processes concurrently."""
     tumbling_window_in_seconds: Int32 | None = None
@@ -373,7 +375,7 @@ class MappingFields(Structure):
     topics: Names | None = None
     """The Kafka topic. The list has exactly one entry."""
     topic_ref: ObjectReference | None = None
-    """The object that is the Kafka topic. It replaces topics."""
+    """The object that has the name of the Kafka topic. This field replaces topics."""
     queues: Names | None = None
     """The queue of the broker. The list has exactly one entry."""
     source_access_configurations: (
@@ -398,9 +400,10 @@ class OutputsModel(Structure):
     """The outputs of a mapping for other Kubernetes resources."""
 
     config_map_name: Name
-    """The name of a ConfigMap in the namespace of this resource. The operator creates the ConfigMap. It has the keys
-    uuid, arn, functionARN and state, with the values of these fields of the status. The ConfigMap is deleted with this
-    resource. The operator does not write to a ConfigMap that it has not created for this resource."""
+    """The name of a ConfigMap in the namespace of this resource. The operator creates the ConfigMap. The ConfigMap has
+    the keys uuid, arn, functionARN and state, with the values of these fields of the status. Kubernetes deletes the
+    ConfigMap together with this resource. The operator does not write to a ConfigMap that it has not created for this
+    resource."""
 
 
 class EventSourceMappingSpec(MappingFields):
@@ -435,8 +438,8 @@ class EventSourceMappingSpec(MappingFields):
     """Whether the operator adopts a mapping that exists in AWS."""
     ignore_changes: Words | None = None
     """The fields and tags that other tools may change in AWS. The operator sends them when it creates the mapping.
-    After that, it neither compares nor sends them. If the operator replaces the mapping, the new mapping gets the
-    values that the old one had in AWS. An entry is the path of a field, such as batchSize or
+    After that, the operator neither compares nor sends them. If the operator replaces the mapping, the new mapping gets
+    the values that the old one had in AWS. An entry is the path of a field, such as batchSize or
     provisionedPollerConfig.maximumPollers. The path of a structure, such as provisionedPollerConfig, means all fields
     in it. startingPosition includes startingPositionTimestamp. The entry tags means all tags except the owner tags. The
     entry tags.KEY means one tag. Fields by which the operator finds the mapping, such as functionName, are not
@@ -581,11 +584,12 @@ class EventSourceMappingStatus(Structure):
     """The reason why AWS cannot encrypt or decrypt the filters."""
     observed: MappingFields | None = None
     """The fields of the mapping in AWS, including the values that AWS chose for fields that the spec does not set. They
-    have the structure of the spec, so that you can compare them with the spec and copy them to it. A value that is
-    equal to the value of the spec has the same spelling. If the strings of a field have more than 4,096 characters
-    together, the operator shortens them. The operator leaves out filterCriteria if a KMS key encrypts it, and enabled
-    while AWS creates or updates the mapping. The tags are in status.tagsAll. If only these fields have changed, the
-    operator writes them at most once in 10 minutes."""
+    have the structure of the spec, so that you can compare them with the spec and copy them to it. If AWS returns a
+    value of the spec in another spelling, this field has the spelling of the spec. If the strings of a field have more
+    than 4,096 characters together, the operator shortens them. The operator leaves out filterCriteria if a KMS key
+    encrypts the filters. While AWS creates or updates the mapping, the operator leaves out enabled. The tags are in
+    status.tagsAll. If nothing else in the status has changed, the operator writes these fields at most once in 10
+    minutes."""
     tags_all: dict[str, str] | None = None
     """All tags of the mapping, including default tags and owner tags."""
     applied: AppliedModel | None = None

@@ -1,8 +1,8 @@
 """The fields of a mapping in AWS, in the spelling and the structure of a spec, for ``status.observed``.
 
-A value that is equal to the value of the spec has the same spelling. So a text comparison of both shows only real
-differences, and a changed order in AWS causes no write. The size of all fields together is limited, because the status
-must fit into the object even if an endpoint returns large values.
+A value of the spec that AWS returns in another spelling has the spelling of the spec. So a text comparison shows only
+real differences, and a changed order in AWS causes no write. The size of all fields together is limited, because the
+status must fit into the object even if an endpoint returns large values.
 """
 
 import json

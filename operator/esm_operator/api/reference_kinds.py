@@ -1,4 +1,4 @@
-"""The kinds of objects that references can name without a fieldPath, a row each.
+"""The kinds of objects that references can name without a fieldPath, with one row for each kind.
 
 A row has the field of the object that holds the value, and the fields of the spec that take it. The names of fields are
 those in the CRDs of ACK (aws-controllers-k8s), of Crossplane (provider-upjet-aws) and of Strimzi. Another kind needs a
@@ -107,7 +107,7 @@ def _strimzi() -> Iterator[ReferenceKind]:
     yield ReferenceKind("strimzi", group, "KafkaTopic", "status.topicName", (TOPIC, DESTINATION), prefix="kafka://")
 
 
-#: A ConfigMap has texts of any meaning, so it can stand for every field.
+#: A ConfigMap can hold any text, so every field can refer to it.
 _CONFIG_MAP = ReferenceKind("configMaps", "", "ConfigMap", f"data.{KEY}", tuple(VALUE_PATHS))
 
 KINDS: tuple[ReferenceKind, ...] = (*_ack(), *_crossplane(), *_strimzi(), _CONFIG_MAP)

@@ -1,8 +1,8 @@
 """The turns of lists: a few lists at the same time, in the order in which they were needed.
 
-Lists of many large objects take much memory, and delay other requests to the API server, those for the Lease too. All
-kinds that resources reference are listed when the operator starts. A list that takes long keeps its turn no longer, so
-that kinds whose extension API server does not answer delay no others for long. Reflectors share the turns.
+Lists of many large objects take much memory, and delay other requests to the API server, including those for the Lease.
+When the operator starts, it lists all kinds that resources reference. A slow list loses its turn after some seconds, so
+that kinds whose extension API server does not answer do not delay other kinds for long. Reflectors share the turns.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class ListTurns:
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
-        """Wait for a turn, and have it until the block ends or has taken too long."""
+        """Wait for a turn. The turn ends with the block, or after :data:`_LONGEST` seconds."""
         await self._free.acquire()
         has_turn = True
 

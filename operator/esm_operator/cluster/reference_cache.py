@@ -31,7 +31,7 @@ from esm_operator.cluster.transport import ForbiddenError
 from esm_operator.ratelimit.workqueue import QueuePriority, WorkQueue
 
 #: Seconds without an answer after which the objects of a kind count as unavailable. Until then they are loading. Also
-#: the seconds after which a right that the operator had counts as lost. An upgrade of a chart may replace it.
+#: the seconds after which a permission that the operator had counts as lost. An upgrade of a chart may replace a role.
 PATIENCE = 30.0
 _NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.:]{0,252}")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -56,7 +56,7 @@ class WatchScope(NamedTuple):
     namespace: str
     """Empty: all namespaces."""
     number: int
-    """It differs each time that the scope begins, so that a reflector of before is replaced, and does not count."""
+    """Different each time that the scope begins. So an earlier reflector is replaced, and its results are ignored."""
 
     @property
     def path(self) -> str:
@@ -114,7 +114,7 @@ class ReferenceCache:
         self._reads = ObjectReads()
         self._numbers = count()
         self.needs_changed = asyncio.Event()
-        """Set when other kinds, or objects in other namespaces, are to be watched, or may soon be forgotten."""
+        """Set when the kinds or the namespaces to watch have changed, or when some of them have become unused."""
 
     # For the resource cache
 
@@ -202,12 +202,12 @@ class ReferenceCache:
 
     @property
     def has_refused(self) -> bool:
-        """Whether the limits of references refuse some. :meth:`admit_refused` is then to be called now and then."""
+        """Whether the limits refuse some references. Call :meth:`admit_refused` at intervals then."""
         return self._limits.has_refused
 
     @property
     def has_unused(self) -> bool:
-        """Whether resources have ended references. :meth:`forget_unused` is then to be called now and then."""
+        """Whether kinds or namespaces have become unused. Call :meth:`forget_unused` at intervals then."""
         return self._limits.has_unused
 
     def forget_unused(self) -> None:

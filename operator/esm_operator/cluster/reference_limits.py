@@ -1,14 +1,14 @@
 """The limits of references: how many lists and watches the resources of each namespace may need.
 
 Users choose the kinds that their resources reference, and can invent kinds. Each kind costs requests, and each list and
-watch costs a connection and memory. The limits are those of the target limiter (``ratelimit/target_limiter.py``), so
-one namespace never uses up the limit of all, and each namespace always gets its first list and watch.
+watch costs a connection and memory. The rules are those of the target limiter (``ratelimit/target_limiter.py``): one
+namespace never uses up the limit of all, and each namespace always gets its first list and watch.
 
 The reference cache keeps no objects of a refused place. When another place is released, the cache takes the resources
 whose references are not refused any more from :meth:`ReferenceLimits.take_admitted`.
 
-A place is released a minute after its last reference has ended. Otherwise, edits between two kinds would cause a list
-of all objects each time.
+A place is released a minute after its last reference has ended. Otherwise, a user who changes the kind of a reference
+back and forth would cause a list of all objects each time.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ _KEPT = 60.0
 
 
 class Place(NamedTuple):
-    """What one list and watch shows, whether the API server serves the kind or not."""
+    """The objects of one list and watch. The API server may not serve the kind."""
 
     kind: Kind
     namespace: str

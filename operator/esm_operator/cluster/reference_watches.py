@@ -33,7 +33,7 @@ NEW_KINDS, UNSERVED_KINDS = 0.5, 5.0
 _READERS = 4
 #: Seconds until a failed read of an object is repeated, and until a discovery or a watch is repeated after a bug.
 _AFTER_A_FAILURE, _AFTER_A_BUG = 5.0, 30.0
-#: Seconds until a log line about the begin or the end of the same watch is repeated.
+#: Seconds until a log line about the start or the end of the same watch is repeated.
 _QUIET = 600.0
 _FAILURES = (ApiError, ConflictError, GoneError, aiohttp.ClientError, OSError)
 
@@ -108,7 +108,7 @@ class ReferenceWatches:
         return max(self._discovered_all + UNSERVED_KINDS, self._discovered + NEW_KINDS)
 
     def _pause(self) -> float | None:
-        """Seconds until kinds are discovered, admitted or forgotten; None: it is necessary for none."""
+        """Seconds until the next discovery, admission or removal of kinds; None: none of them is necessary."""
         is_needed = self._cache.has_refused or self._cache.has_unused or bool(self._cache.unserved())
         return max(0.0, self._all_due - monotonic()) if is_needed else None
 

@@ -17,8 +17,8 @@ from esm_operator.cluster.resource_versions import is_later
 
 LOADING = Missing(Cause.LOADING)
 _NOBODY: frozenset[str] = frozenset()
-#: The shortest and the longest pause between two changes of an object that concern its users, in seconds. The users
-#: for which the pause is a second: a thousand users take a second of CPU time.
+#: The shortest and the longest pause, in seconds, between two changes of an object after which its users are resolved
+#: again. The number of users for which the pause is one second. A thousand users take a second of CPU time.
 _SHORTEST_PAUSE, _LONGEST_PAUSE, _USERS_A_SECOND = 1.0, 30.0, 100
 
 
@@ -67,9 +67,9 @@ class ReferencedObject:
     allowed: frozenset[str] = _NOBODY
     """The namespaces that may reference it. ``*``: all."""
     problem: Missing = LOADING
-    """Why a value that is not known is not known."""
+    """The reason why unknown values are unknown."""
     turn: float = -math.inf
-    """Monotonic time at which the last change concerns the users, in seconds."""
+    """Monotonic time at which the users are resolved again after the last change, in seconds."""
 
     @property
     def is_known(self) -> bool:
@@ -78,7 +78,7 @@ class ReferencedObject:
 
     @property
     def has_many_unused_fields(self) -> bool:
-        """Whether at least half of its fields are unused, so that a search for them pays."""
+        """Whether at least half of its fields are unused, so that a search for them is worth its time."""
         return len(self.values) > 2 * self.references
 
     def allows(self, namespace: str) -> bool:
@@ -146,9 +146,10 @@ class ReferencedObject:
         return self._changed(was_known) if is_news else Affected()
 
     def _changed(self, was_known: bool) -> Affected:
-        """All users, which may have thousands of references. If the object changes all the time, they wait for a turn.
+        """All users, and the delay until they are resolved again.
 
-        The first change has its turn immediately, and later changes of the same turn are one.
+        An object can have thousands of users. So only the first change has no delay. After that, changes are a pause
+        apart, and all changes during a pause count as one.
         """
         if not was_known:
             return Affected(self.users)
@@ -177,8 +178,8 @@ def _field(needed_for: str, field_path: str, key: str) -> NeededField:
 def _value(kind: Kind, needed: NeededField, body: Mapping[str, Any]) -> str | Missing:
     """The value of a field in an object.
 
-    A ConfigMap with outputs has none, because a resource that refers to its own outputs would change itself all the
-    time. So would resources that refer to the outputs of each other.
+    A ConfigMap with outputs has none, because a resource that refers to its own outputs would change itself again
+    and again. The same applies to resources that refer to the outputs of each other.
     """
     labels: Mapping[str, Any] = body["metadata"].get("labels") or {}
     if OUTPUTS_OF in labels:

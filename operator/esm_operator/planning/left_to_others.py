@@ -36,8 +36,8 @@ def still_ignored(ignored: IgnoredChanges, recorded: Mapping[str, str]) -> dict[
 def left_values(desired: Desired, found: ObservedMapping, recorded: Mapping[str, str]) -> dict[str, str]:
     """The values of ignored fields and tags, as ``status.applied.ignored`` has them.
 
-    A value that AWS does not show now stays as it was recorded. If AWS itself has disabled the mapping, the value of
-    ``enabled`` is not one that others have set.
+    The recorded value of a field that AWS does not show now is kept. If AWS itself has disabled the mapping,
+    ``enabled`` is left out, because no other user has set it.
 
     Args:
         desired: the resource.
@@ -86,7 +86,7 @@ def creation(
     scope: Scope,
     default_tags: Collection[str] = (),
 ) -> Creation:
-    """What a Create of a spec sends.
+    """The parameters and the tags of a Create for a spec.
 
     Users who may patch statuses can write any text into the record. A text that the operator cannot have written counts
     as not recorded.
@@ -96,7 +96,7 @@ def creation(
         tags: all tags of the spec, of the target and of the owner.
         recorded: ``status.applied.ignored``.
         replaces: the immutable fields of the mapping that existed before, as ``status.applied.immutable`` has them.
-            Values of a source type do not suit another one. Only ``enabled`` does.
+            If its source type differs, only the recorded value of ``enabled`` is used.
         scope: the allow-lists. A recorded destination that they do not allow counts as not recorded.
         default_tags: the keys of the default tags. Each new mapping has these tags, even if the record has none. Others
             can remove them after that.

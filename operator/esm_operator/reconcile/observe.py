@@ -103,15 +103,15 @@ def _holder(context: ReconcileContext) -> str:
     resources, the last one that had the mapping comes first. A resource that cannot create the mapping does not count.
     If the resource would have to delete its own mapping first, each of the others comes before it.
 
-    Users may be able to write statuses. So a resource whose status says that it had the mapping does not wait for
-    another one whose status alone says the same. If this process has created or deleted the mapping of a resource, that
-    resource comes first.
+    Users may be able to write statuses. So a resource that had the mapping does not wait for another resource if only
+    the status of the other one shows that it had the mapping. If this process has created or deleted the mapping of a
+    resource, that resource comes first.
     """
     desired, connected, resource = context.desired, context.connected, context.resource
     wanted = digests(desired.identity, desired.consumer_group)
 
     def had_until(record: MappingRecord, spec: MappingSpec, state: ResourceState) -> float | None:
-        """The monotonic time until which a resource had it. -inf: only its status says so. None: it had not."""
+        """The monotonic time until which a resource had it. -inf: only its status shows it. None: it had not."""
         entry, former = connected.inventory.get(record.uuid), connected.inventory.former(record.uuid)
         if not record.owns or (entry is not None and entry.state != "Deleting"):
             return None  # a mapping that exists is a candidate, or its identity has changed

@@ -168,24 +168,24 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     # The outputs of the mapping.
     ("OutputsNotWritten", ""): Row(
-        'The operator could not write the ConfigMap "{config_map}" with the outputs of the {mapping} to namespace '
-        "{namespace}. {error}. The mapping is not affected.",
+        'The operator could not write the outputs of the {mapping} to the ConfigMap "{config_map}" in the namespace '
+        '"{namespace}". {error}. The mapping is not affected.',
         "If a quota or an admission policy refuses the ConfigMap, change the quota or the policy.",
         Next.SLOW,
     ),
     ("OutputsNotWritten", "Writing"): Row(
-        'The operator is writing the ConfigMap "{config_map}" with the outputs.', next=Next.CONTINUES
+        'The operator is writing the outputs to the ConfigMap "{config_map}".', next=Next.CONTINUES
     ),
     ("OutputsConflict", ""): Row(
-        'The ConfigMap "{config_map}" in namespace {namespace} does not belong to this resource{holder}. The operator '
-        "does not write the outputs of the {mapping} to it. The mapping is not affected.",
+        'The ConfigMap "{config_map}" in the namespace "{namespace}" does not belong to this resource{holder}. So the '
+        "operator does not write the outputs of the {mapping} to this ConfigMap. The mapping is not affected.",
         "Set spec.outputs.configMapName to another name, or delete the ConfigMap if nothing needs it.",
         Next.SLOW,
         Ends.PERSON,
     ),
     ("OutputsForbidden", ""): Row(
-        'The operator may not write the ConfigMap "{config_map}" with the outputs of the {mapping} to namespace '
-        "{namespace}. {error}. The mapping is not affected.",
+        'The operator has no permission to write the outputs of the {mapping} to the ConfigMap "{config_map}" in the '
+        'namespace "{namespace}". {error}. The mapping is not affected.',
         "Set the value outputs.enabled of the chart to true, or allow the operator to get, list, create, patch and "
         "delete ConfigMaps in this namespace. If you do not need the ConfigMap, remove spec.outputs.",
         Next.SLOW,
@@ -588,17 +588,18 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CONTINUES,
     ),
     ("ReferenceForbidden", "Namespace"): Row(
-        "The operator does not manage the namespace of the {object}, so it reads no objects there and cannot get the "
-        "value of spec.{field}.{last_value}",
+        "spec.{field} refers to the {object}. The operator does not manage this namespace, so it reads no objects "
+        "there.{last_value}",
         'Refer to an object in the namespace "{namespace}", or add the namespace of the object to the namespaces that '
         "the operator manages (setting --namespaces, value namespaces of the chart).",
         Next.CHANGE,
         Ends.PERSON,
     ),
     ("ReferenceForbidden", "Limit"): Row(
-        'The operator watches no {kind} ({api_version}) for the namespace "{namespace}", so it cannot get the value of '
-        "spec.{field}. It watches at most {watches} kinds for the references of each namespace, and at most about "
-        "{max_watches} for those of all namespaces.{last_value}",
+        'The resources of the namespace "{namespace}" refer to too many kinds, so the operator does not watch {kind} '
+        "({api_version}) for them and cannot get the value of spec.{field}. The operator watches at most {watches} "
+        "kinds for the references of each namespace, and at most about {max_watches} kinds for the references of all "
+        "namespaces.{last_value}",
         "Remove references to kinds that the namespace does not need, and correct kinds that do not exist.",
         Next.ROOM,
         Ends.PERSON,
@@ -606,14 +607,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("InvalidSpec", "Values"): Row("The values of references are {references}.", next=Next.PART),
     ("InvalidSpec", "Reference"): Row(
         "The spec of the {mapping} in {place} is invalid. {value_field} of the {object} is {detail}, but spec.{field} "
-        "needs a string.{last_value}",
+        "needs a string of at most 4,096 characters.{last_value}",
         "Correct fieldPath or key in spec.{field}.",
         Next.CHANGE,
         Ends.PERSON,
     ),
     ("InvalidSpec", "ReferenceKind"): Row(
         "The spec of the {mapping} in {place} is invalid. spec.{field} refers to {kind} ({api_version}), but the "
-        "operator never reads Secrets of Kubernetes and resources of its own kinds.{last_value}",
+        "operator never reads Secrets of Kubernetes or resources of its own kinds.{last_value}",
         "Refer to an object of another kind, such as a ConfigMap, or set spec.{replaced} instead of spec.{field}.",
         Next.CHANGE,
         Ends.PERSON,
