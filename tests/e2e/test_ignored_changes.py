@@ -42,7 +42,7 @@ def test_values_of_others_stay_after_edits_and_a_restart(bed: Bed) -> None:
     assert (made["BatchSize"], made["State"], made["Tags"]["team"]) == (50, "Enabled", "shop")
     change_by_hand(bed)
     ready = bed.wait_condition("orders", "Ready", "True", "Disabled")
-    assert "spec.ignoreChanges has enabled" in ready["message"]
+    assert "remove enabled from spec.ignoreChanges" in ready["message"]
     bed.wait_condition("orders", "Synced", "True", "InSync")
     bed.patch("orders", {"batchSize": 60, "enabled": True, "maximumBatchingWindowInSeconds": 3})
     eventually(lambda: bed.mapping("orders")["MaximumBatchingWindowInSeconds"] == 3)

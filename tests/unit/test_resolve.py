@@ -239,7 +239,7 @@ def test_the_message_about_an_unmanaged_namespace_names_the_list_of_namespaces()
     one = resolved(resource(spec=spec), eventSourceRef=Missing(Cause.UNMANAGED_NAMESPACE))
     assert one.unresolved is not None
     text = message_of(finding(one.unresolved, "shop"))
-    assert 'the namespace of the Queue "orders" in the namespace "platform"' in text
+    assert 'refers to the Queue "orders" in the namespace "platform". The operator does not manage this name' in text
     assert 'Refer to an object in the namespace "shop", or add the namespace' in text
     assert "setting --namespaces, value namespaces of the chart" in text
     assert "references." not in text
