@@ -83,7 +83,7 @@ def assert_references_shown(shown: str) -> None:
         shown,
         re.MULTILINE,
     )
-    ready = re.search(r"^refunds +sqs/refunds +Enabled +True +Enabled ", shown, re.MULTILINE)
+    ready = re.search(r"^refunds +refunds +sqs/refunds +Enabled +True +Enabled ", shown, re.MULTILINE)
     values = re.search(r"^arn:aws:lambda:\S+:function:refunds,arn:aws:sqs:\S+:refunds$", shown, re.MULTILINE)
     event = re.search(
         r"Normal +ReferenceChanged .*has changed from \S+:refunds to \S+:refunds-v2\.$", shown, re.MULTILINE
