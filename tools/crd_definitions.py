@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from esm_operator.api import limits, models, provider_config, resource, rules
+from esm_operator.api.reference_kinds import REFERENCE_NAMES
 from tools import crd_descriptions, crd_rules
 from tools.transition_rules import TRANSITION_RULES
 
@@ -61,7 +62,9 @@ def _mapping_status() -> Schema:
     """The schema of the status. kstatus takes an object without a status for "Current", so there is a default."""
     status: Schema = {**structural(models.EventSourceMappingStatus), "default": {"observedGeneration": -1}}
     observed: Schema = status["properties"]["observed"]
-    observed["properties"] = {name: _open(part) for name, part in observed["properties"].items() if not _refers(name)}
+    observed["properties"] = {
+        name: _open(part) for name, part in observed["properties"].items() if name not in REFERENCE_NAMES
+    }
     return status
 
 
@@ -74,15 +77,12 @@ def _open(schema: Schema) -> Schema:
     if "description" in schema:
         result["description"] = f"{schema['description'].split('. ')[0].removesuffix('.')}."
     if "properties" in schema:
-        result["properties"] = {name: _open(part) for name, part in schema["properties"].items() if not _refers(name)}
+        result["properties"] = {
+            name: _open(part) for name, part in schema["properties"].items() if name not in REFERENCE_NAMES
+        }
     if "items" in schema:
         result |= {"items": _open(schema["items"]), "x-kubernetes-list-type": "atomic"}
     return result
-
-
-def _refers(name: str) -> bool:
-    """Whether a field is a reference, which AWS does not have."""
-    return name.endswith("Ref")
 
 
 def provider_configs() -> Schema:

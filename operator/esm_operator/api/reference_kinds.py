@@ -26,6 +26,8 @@ VALUE_PATHS: Mapping[str, str] = {
     DESTINATION: "destinationConfig.onFailure.destination",
     URI: "sourceAccessConfigurations[].uri",
 }
+#: The names of these fields, without the paths of the structures that they are in.
+REFERENCE_NAMES = frozenset(field.rpartition(".")[2] for field in VALUE_PATHS)
 #: Stands for the ``key`` of a reference in the path of a row.
 KEY = "{key}"
 

@@ -23,6 +23,7 @@ from esm_operator.api import annotations, manifests, models, object_meta, offlin
 from esm_operator.api.foreign_text import visible
 from esm_operator.api.frozen_json import is_array, is_object
 from esm_operator.api.manifests import Document, ManifestError, Path
+from esm_operator.api.reference_kinds import REFERENCE_NAMES
 from esm_operator.api.resource import GROUP
 from esm_operator.api.rule import Rule, listed
 from esm_operator.api.spec import MappingSpec
@@ -249,7 +250,7 @@ def _observed_references(value: Any) -> Iterator[Path]:
     """The references in ``status.observed``. The model has the fields of the spec there, and the CRD those of AWS."""
     status: Any = value.get("status") if is_object(value) else None
     observed: Any = status.get("observed") if is_object(status) else None
-    yield from ((*path, name) for path, name in _names(("status", "observed"), observed) if name.endswith("Ref"))
+    yield from ((*path, name) for path, name in _names(("status", "observed"), observed) if name in REFERENCE_NAMES)
 
 
 def _names(path: Path, value: Any) -> Iterator[tuple[Path, str]]:

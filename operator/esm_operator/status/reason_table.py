@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from esm_operator.api.annotations import NO_EFFECT
 from esm_operator.api.reasons import EventReason, ProviderConfigReason, of_state
+from esm_operator.api.references import LONGEST_VALUE
 from esm_operator.planning.inputs import TRANSITIONS
 from esm_operator.status.next_attempt import Next
 
@@ -607,7 +608,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("InvalidSpec", "Values"): Row("The values of references are {references}.", next=Next.PART),
     ("InvalidSpec", "Reference"): Row(
         "The spec of the {mapping} in {place} is invalid. {value_field} of the {object} is {detail}, but spec.{field} "
-        "needs a string of at most 4,096 characters.{last_value}",
+        f"needs a string of at most {LONGEST_VALUE:,} characters.{{last_value}}",
         "Correct fieldPath or key in spec.{field}.",
         Next.CHANGE,
         Ends.PERSON,
