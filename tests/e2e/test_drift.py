@@ -204,7 +204,7 @@ def test_drift_soon_after_an_edit_is_corrected_as_drift(bed: Bed) -> None:
     eventually(lambda: "batchSize: 7 -> 9" in bed.events("orders").get("DriftCorrected", ""))
     bed.wait_ready("orders")
     assert "ChangeNotKept" not in bed.events("orders")
-    assert bed.events("orders")["Updated"].endswith("batchSize: 5 -> 9.")
+    eventually(lambda: bed.events("orders").get("Updated", "").endswith("batchSize: 5 -> 9."))
     assert is_sooner_than_the_wait(bed)
 
 

@@ -169,7 +169,7 @@ def test_a_missing_right_is_reported_with_the_value_of_the_chart(bed: Bed) -> No
     assert "outputs.enabled" in stalled["message"]
     assert bed.condition("orders", "Synced")["status"] == "True"
     assert bed.mapping("orders")["State"] == "Enabled"
-    assert bed.events("orders")["OutputsForbidden"] == stalled["message"]
+    eventually(lambda: bed.events("orders").get("OutputsForbidden") == stalled["message"])
     allow(bed)
     operator.stop()
     operator.start()

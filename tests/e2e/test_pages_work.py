@@ -137,7 +137,7 @@ def test_a_mapping_is_adopted(bed: Bed, shell: Shell) -> None:
     assert not bed.calls().keys() & WRITES, "observing changes nothing in AWS"
 
     shell.run(page, "3. Adopt the mapping")
-    assert "Adopted" in bed.events(name)
+    eventually(lambda: "Adopted" in bed.events(name))
     assert bed.status(name)["uuid"] == made["UUID"]
     shell.run(page, "4. Remove the adoption")
     spec = bed.wait_ready(name)["spec"]
