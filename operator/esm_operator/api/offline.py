@@ -16,6 +16,8 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from pydantic_core import SchemaValidator, core_schema
+
 from esm_operator.api import limits, values
 from esm_operator.api.fields import FIELDS
 from esm_operator.api.foreign_text import VALUE, cut
@@ -44,13 +46,25 @@ def _cel() -> Any:
 
 @cache
 def _program(expression: str) -> Any:
-    # size() of the library counts the bytes of a string. In Kubernetes, size() counts characters. Kubernetes also
-    # escapes the names of fields that are reserved words. The library does not know this escape.
-    return _cel().compile(re.sub(r"\bsize\(", "length(", expression).replace("__namespace__", "namespace"))
+    # size() of the library counts the bytes of a string. In Kubernetes, size() counts characters. matches() of the
+    # library compiles its pattern for each call, which takes most of the time of a check. Kubernetes also escapes the
+    # names of fields that are reserved words. The library does not know this escape.
+    expression = re.sub(r"\bsize\(", "length(", expression).replace(".matches(", ".fits(")
+    return _cel().compile(expression.replace("__namespace__", "namespace"))
+
+
+@cache
+def _pattern(pattern: str) -> SchemaValidator:
+    """A regular expression of the engine that the library for CEL has too, compiled once."""
+    return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
+
+
+def _fits(text: str, pattern: str) -> bool:
+    return _pattern(pattern).isinstance_python(text)
 
 
 def _context(spec: Mapping[str, Any]) -> Any:
-    return _cel().Context(variables={"self": dict(spec)}, functions={"length": len})
+    return _cel().Context(variables={"self": dict(spec)}, functions={"length": len, "fits": _fits})
 
 
 def broken(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Rule]:
@@ -73,7 +87,9 @@ def problems_of_values(effective: FrozenJSON) -> tuple[Violation, ...]:
     """The rules that an effective spec breaks. The API server did not know the values of its references."""
     from esm_operator.api.rules import RULES_OF_VALUES  # an operator without references does not need them
 
-    return tuple(check(RULES_OF_VALUES, without_references(effective.unpacked)))
+    spec = without_references(effective.unpacked)
+    all_of_them = " && ".join(f"({rule.expression})" for rule in RULES_OF_VALUES)  # faster than one after the other
+    return () if _program(all_of_them).execute(_context(spec)) else tuple(check(RULES_OF_VALUES, spec))
 
 
 #: Characters of a text that a message shows before and after a position.
