@@ -364,9 +364,15 @@ def _lacks_another(old: Resource, new: Resource) -> bool:
 
 
 def _shows_references(resource: Resource) -> bool:
-    """Whether the status shows the present values of the references, and whether they are those of the objects."""
+    """Whether the status shows the present values of the references, and whether they are those of the objects.
+
+    While the operator still reads an object, as at a start, there is nothing to show.
+    """
+    problem = resource.unresolved or resource.outdated
+    if problem is not None and problem.passes:
+        return True
     kept = resource.conditions.get(REFERENCES_RESOLVED) == "False"
-    return resource.status_is_current and kept == (resource.outdated is not None or resource.unresolved is not None)
+    return resource.status_is_current and kept == (problem is not None)
 
 
 def _was_refused(resource: Resource) -> bool:
