@@ -131,7 +131,7 @@ class Operator:
         self._tasks = [
             tasks.start(self._audits(), "audit"),
             tasks.start(self._keep_targets_connected(), "targets"),
-            tasks.start(self._reference_watches.run(), "reference watches"),
+            tasks.start(self._watch_references(), "reference watches"),
             tasks.start(self._follow_references(), "references"),
         ]
         self._lease_tasks = [tasks.start(self._run_lease(), "lease")]
@@ -193,8 +193,7 @@ class Operator:
         if kind == "DELETED":
             self._handle_deleted(self._cache.parse(body))
             return
-        resource = self._cache.get_if_as_new(body) or self._cache.parse(body)
-        old = self._cache.put(resource)
+        resource, old = self._cache.put_object(body)
         self._check_other_operators(resource, body, known=old is not None and old.uid == resource.uid)
         if kind is None and old is not None:
             self._audit_requested.set()
@@ -390,6 +389,14 @@ class Operator:
             elif monotonic() - arrived > _PATIENCE:
                 return False
         return True
+
+    async def _watch_references(self) -> None:
+        """Watch the referenced objects once all resources are known. So one list of a kind shows all objects of it.
+
+        If a list began earlier, each object that a later resource references would be read alone.
+        """
+        await self._cache_synced.wait()
+        await self._reference_watches.run()
 
     async def _follow_references(self) -> None:
         """Resolve resources again when the objects that they reference have changed, for at most half of the time."""

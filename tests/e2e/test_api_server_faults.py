@@ -16,7 +16,7 @@ from tests.bed import FINALIZER, Bed
 from tests.controlplane.client import path
 from tests.e2e.manifests import queue
 from tests.e2e.proxy import Proxy, kubeconfig_through
-from tests.e2e.test_metrics import reader
+from tests.e2e.scraped import reader
 from tests.operator_process import OperatorProcess
 from tests.waiting import eventually
 

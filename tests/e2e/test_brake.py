@@ -2,7 +2,7 @@
 
 from tests.bed import Bed
 from tests.e2e.manifests import queue, stream
-from tests.e2e.test_metrics import reader
+from tests.e2e.scraped import reader
 from tests.waiting import eventually
 
 LIMIT = 3

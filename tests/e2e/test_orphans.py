@@ -18,7 +18,7 @@ from tests.bed import WRITES, Bed
 from tests.controlplane.client import path
 from tests.e2e.commands import run_command
 from tests.e2e.manifests import HERE, provider_config, queue
-from tests.e2e.test_metrics import reader
+from tests.e2e.scraped import reader
 from tests.waiting import eventually
 
 NONE, FAILED, SOME = 0, 1, 3

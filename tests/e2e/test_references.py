@@ -6,7 +6,7 @@ import pytest
 
 from esm_operator.api.reference_kinds import KINDS
 from tests import role
-from tests.bed import SWEEPS, Bed
+from tests.bed import SWEEPS, Bed, condition_of
 from tests.bed.cluster import create_namespace
 from tests.e2e.manifests import HERE, mapping
 from tests.e2e.referenced_objects import (
@@ -23,6 +23,7 @@ from tests.e2e.referenced_objects import (
     wait_served,
     with_reference,
 )
+from tests.e2e.scraped import reader
 from tests.waiting import eventually
 
 QUEUE, TABLE = case_of("Queue", "sqs.services.k8s.aws"), case_of("Table", "dynamodb.services.k8s.aws")
@@ -336,6 +337,32 @@ def test_a_restart_costs_no_write_and_no_call(bed: Bed) -> None:
     bed.wait_swept(3)
     assert bed.versions() == before
     assert bed.calls().keys() <= SWEEPS
+
+
+def test_a_start_lists_the_objects_and_reads_none_alone(bed: Bed) -> None:
+    count = 300
+    bed.apply(*(user(f"r{n}", f"q{n}") for n in range(count)))
+    read = reader(bed.operator())
+    eventually(lambda: read("referenced_objects", group="sqs.services.k8s.aws", kind="Queue") == count)
+    eventually(lambda: {condition_of(one, "Ready").get("reason") for one in bed.all()} == {"ReferenceNotFound"})
+    assert read("kubernetes_requests_total", verb="GET", code="200") < count / 4
+
+
+def test_a_restart_reconciles_no_resource_while_it_reads_the_objects(bed: Bed) -> None:
+    function, names = case_of("Function", "lambda.services.k8s.aws"), [f"r{n}" for n in range(30)]
+    operator = bed.operator("--sweep-interval=1", "--requests-per-second=200")
+    for name in names:
+        put(bed, QUEUE, name, body(name))
+        of_function = {"ackResourceMetadata": {"arn": f"arn:aws:lambda:{HERE}:function:{name}"}}
+        put(bed, function, name, {"status": of_function})
+        bed.create(name, {"functionRef": reference(function, name), "eventSourceRef": reference(QUEUE, name)})
+    for name in names:
+        bed.wait_ready(name)
+    operator.stop()
+    operator.start()
+    read = reader(operator)
+    eventually(lambda: read("reconciles_total", result="synced") >= len(names))
+    assert read("reconciles_total", result="waiting") == 0
 
 
 def test_an_operator_for_some_namespaces_reads_only_these(bed: Bed) -> None:

@@ -538,6 +538,7 @@ class TestKinds:
         with stopped() as clock:
             scene = Scene()
             scene.use(USER, QUEUE)
+            clock.now += PATIENCE + 1  # a start with many resources takes time, and shows no failure
             scene.cache.discovery_failed(KIND)
             assert scene.find() is Cause.LOADING
             clock.now += PATIENCE + 1

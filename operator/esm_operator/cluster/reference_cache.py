@@ -86,8 +86,8 @@ class _Scope:
 class _KindState:
     """A kind that resources reference."""
 
-    since: float = field(default_factory=monotonic)
-    """Monotonic time since which it is referenced, in seconds."""
+    since: float = math.inf
+    """Monotonic time since which its discovery has failed, in seconds."""
     served: ServedKind | None = None
     problem: Missing | None = LOADING
     """Why the API server does not serve it; None: it does."""
@@ -246,7 +246,7 @@ class ReferenceCache:
         if served is None and state.served is None:
             state.problem = problem  # nothing is known about the objects
         else:
-            new = self._kinds[kind] = _KindState(state.since, served, problem)
+            new = self._kinds[kind] = _KindState(served=served, problem=problem)
             if not _has_namespaces(state.served) and _has_namespaces(served):
                 self._add_again(kind, users)
             else:
@@ -257,7 +257,10 @@ class ReferenceCache:
     def discovery_failed(self, kind: Kind) -> None:
         """Record that it is not known whether the API server serves a kind."""
         state = self._kinds.get(kind)
-        if state is not None and state.problem == LOADING and monotonic() - state.since > PATIENCE:
+        if state is None:
+            return
+        state.since = min(state.since, monotonic())
+        if state.problem == LOADING and monotonic() - state.since > PATIENCE:
             state.problem = Missing(Cause.UNAVAILABLE)
             self._note(key for one in state.objects.values() for key in one.users)
 
