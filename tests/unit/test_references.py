@@ -17,7 +17,8 @@ from esm_operator.api.references import (
     Reference,
     ResolvedReference,
     references_of,
-    resolved_references,
+    references_with_values,
+    resolved,
     with_values,
     without_references,
 )
@@ -101,7 +102,7 @@ def test_an_effective_spec_is_the_spec_with_the_values_written_by_hand(name: str
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_values_can_be_read_back_from_the_effective_spec(name: str) -> None:
     spec, values, _ = PAIRS[name]
-    found = {one.reference.path: one.value for one in resolved_references(with_values(spec, values))}
+    found = {one.reference.path: one.value for one in resolved(references_with_values(with_values(spec, values)))}
     assert found == {path: value.replace(", ", ",") for path, value in values.items()}
 
 
@@ -110,7 +111,7 @@ def test_an_effective_spec_follows_the_values_when_they_change_or_are_gone(name:
     spec, values, _ = PAIRS[name]
     other = {path: f"{value}-2" for path, value in values.items()}
     assert with_values(with_values(spec, values), other) == with_values(spec, other)
-    assert resolved_references(with_values(with_values(spec, values), {})) == ()
+    assert resolved(references_with_values(with_values(with_values(spec, values), {}))) == ()
 
 
 def test_each_reference_has_the_path_of_its_value() -> None:
@@ -132,7 +133,7 @@ def test_a_reference_without_a_namespace_and_with_a_field_path() -> None:
 
 def test_an_entry_of_the_status_is_read_as_it_was_written() -> None:
     spec, values, _ = PAIRS["kafka"]
-    for one in resolved_references(with_values(spec, values)):
+    for one in resolved(references_with_values(with_values(spec, values))):
         assert ResolvedReference.parse(one.render()) == one
 
 

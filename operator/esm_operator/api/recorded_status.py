@@ -226,6 +226,11 @@ class OutputsRecord:
         return _present({"configMapName": self.config_map_name or None, "message": self.message or None}) or None
 
 
+def recorded_references(raw: Mapping[str, Any]) -> tuple[ResolvedReference, ...]:
+    """The references that a status records, with their values."""
+    return tuple(map(ResolvedReference.parse, raw.get("references") or ()))
+
+
 @dataclass(frozen=True, slots=True)
 class MappingStatus:
     """The status of an EventSourceMapping."""
@@ -265,7 +270,7 @@ class MappingStatus:
             applied=Applied.parse(raw.get("applied") or {}),
             creating=str(raw.get("creating") or ""),
             outputs=OutputsRecord.parse(raw.get("outputs") or {}),
-            references=tuple(map(ResolvedReference.parse, raw.get("references") or ())),
+            references=recorded_references(raw),
             conditions=parse_conditions(raw),
         )
 

@@ -8,8 +8,9 @@ reference has.
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 from esm_operator.api.annotations import PREFIX
@@ -26,6 +27,12 @@ from esm_operator.api.reference_kinds import (
 #: The longest value of a reference, in characters. Ten bootstrap servers of 300 characters are shorter.
 LONGEST_VALUE = 4_096
 _INDEX = re.compile(r"\[\d+\]")
+#: The fields that hold references, each with the first and the last name of its path.
+_NAMES: Mapping[str, tuple[str, str]] = {
+    field: (field.partition(".")[0].removesuffix("[]"), field.rpartition(".")[2]) for field in VALUE_PATHS
+}
+#: The fields at the top of a spec whose values hold references.
+_HOLDERS = frozenset(first for first, last in _NAMES.values() if first != last)
 
 
 class Reference(NamedTuple):
@@ -50,7 +57,7 @@ class Reference(NamedTuple):
     @property
     def field(self) -> str:
         """The path without the index of an item: ``sourceAccessConfigurations[].uriRef``."""
-        return _INDEX.sub("[]", self.path)
+        return _INDEX.sub("[]", self.path) if "[" in self.path else self.path
 
     @property
     def value_path(self) -> str:
@@ -87,8 +94,8 @@ class ResolvedReference(NamedTuple):
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "ResolvedReference":
         """From an entry of ``status.references``."""
-        texts = {name: str(raw.get(name) or "") for name in (*_STATUS_NAMES, "value")}
-        return cls(Reference(*(texts[name] for name in _STATUS_NAMES)), texts["value"])
+        reference = Reference(*[str(raw.get(name) or "") for name in _STATUS_NAMES])
+        return cls(reference, str(raw.get("value") or ""))
 
     def render(self) -> dict[str, str]:
         """As ``status.references`` has it."""
@@ -152,18 +159,7 @@ def has_references(spec: Mapping[str, Any]) -> bool:
 
 def references_of(spec: Mapping[str, Any]) -> tuple[Reference, ...]:
     """The references of a spec, in the order of the table of fields. Types are those that the API server accepts."""
-    return tuple(
-        Reference(
-            path,
-            sys.intern(str(raw.get("apiVersion") or "")),
-            sys.intern(str(raw.get("kind") or "")),
-            str(raw.get("name") or ""),
-            str(raw.get("namespace") or ""),
-            str(raw.get("fieldPath") or ""),
-            str(raw.get("key") or ""),
-        )
-        for path, _, raw in _found(spec)
-    )
+    return tuple(_reference(found) for found in _found(spec))
 
 
 def with_values(spec: Mapping[str, Any], values: Mapping[str, str]) -> Mapping[str, Any]:
@@ -175,9 +171,9 @@ def with_values(spec: Mapping[str, Any], values: Mapping[str, str]) -> Mapping[s
     """
     if not has_references(spec):
         return spec
-    effective = _copy(spec)
-    for path, holder, _ in _found(effective):
-        _set_value(holder, _INDEX.sub("[]", path), values.get(path))
+    effective = _changeable(spec)
+    for found in _found(effective):
+        _set_value(found.holder, found.field, values.get(found.path))
     return effective
 
 
@@ -185,20 +181,20 @@ def without_references(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """The spec with only the fields of AWS and of the operator."""
     if not has_references(spec):
         return spec
-    plain = _copy(spec)
-    for path, holder, _ in [*_found(plain)]:
-        del holder[path.rpartition(".")[2]]
+    plain = _changeable(spec)
+    for found in [*_found(plain)]:
+        del found.holder[_NAMES[found.field][1]]
     return plain
 
 
-def resolved_references(spec: Mapping[str, Any]) -> tuple[ResolvedReference, ...]:
-    """The references of an effective spec that have a value, with the values."""
-    found: list[ResolvedReference] = []
-    for reference, (path, holder, _) in zip(references_of(spec), _found(spec), strict=True):
-        value = _value_of(holder, _INDEX.sub("[]", path))
-        if value:
-            found.append(ResolvedReference(reference, value))
-    return tuple(found)
+def references_with_values(spec: Mapping[str, Any]) -> tuple[ResolvedReference, ...]:
+    """The references of an effective spec with their values. Empty: the reference has no value."""
+    return tuple(ResolvedReference(_reference(found), _value_of(found.holder, found.field)) for found in _found(spec))
+
+
+def resolved(references: Iterable[ResolvedReference]) -> tuple[ResolvedReference, ...]:
+    """Those references that have a value."""
+    return tuple(one for one in references if one.value)
 
 
 def replaceable_values(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -220,7 +216,7 @@ def with_references(spec: Mapping[str, Any], references: Mapping[str, Reference]
         spec: a spec with values.
         references: the references by their paths, which are some of the paths of :func:`replaceable_values`.
     """
-    referring: dict[str, Any] = _copy(spec)
+    referring = _changeable(spec)
     for field in VALUE_PATHS:
         name, value = field.rpartition(".")[2], _relative(field)[0]
         for prefix, holder in [*_holders(referring, field)]:
@@ -237,14 +233,38 @@ def items_of(text: str) -> list[str]:
     return list(dict.fromkeys(item for item in map(str.strip, text.split(",")) if item))
 
 
-def _found(spec: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """The path of each reference of a spec, the object that holds it, and the reference."""
-    for field in VALUE_PATHS:
-        for prefix, holder in _holders(spec, field):
-            name = field.rpartition(".")[2]
+class _Found(NamedTuple):
+    """A reference in a spec."""
+
+    field: str
+    """The path without the index of an item."""
+    path: str
+    holder: dict[str, Any]
+    """The object that holds the reference."""
+    raw: dict[str, Any]
+    """The reference itself."""
+
+
+def _reference(found: _Found) -> Reference:
+    raw = found.raw
+    return Reference(
+        found.path,
+        sys.intern(str(raw.get("apiVersion") or "")),
+        sys.intern(str(raw.get("kind") or "")),
+        str(raw.get("name") or ""),
+        str(raw.get("namespace") or ""),
+        str(raw.get("fieldPath") or ""),
+        str(raw.get("key") or ""),
+    )
+
+
+def _found(spec: Mapping[str, Any]) -> Iterator[_Found]:
+    """The references of a spec, in the order of the table of fields."""
+    for field, (first, name) in _NAMES.items():
+        for prefix, holder in _holders(spec, field) if first in spec else ():
             raw = holder.get(name)
             if is_object(raw):
-                yield f"{prefix}{name}", holder, raw
+                yield _Found(field, f"{prefix}{name}", holder, raw)
 
 
 def _holders(spec: Mapping[str, Any], field: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -266,10 +286,11 @@ def _holders(spec: Mapping[str, Any], field: str) -> Iterator[tuple[str, dict[st
         yield prefix, part
 
 
-def _relative(field: str) -> list[str]:
+@cache
+def _relative(field: str) -> tuple[str, ...]:
     """The path of the value of a reference field, from the object that holds the reference."""
     depth = field.count(".")
-    return VALUE_PATHS[field].split(".")[depth:]
+    return tuple(VALUE_PATHS[field].split(".")[depth:])
 
 
 def _set_value(holder: dict[str, Any], field: str, value: str | None) -> None:
@@ -288,6 +309,11 @@ def _value_of(holder: Mapping[str, Any], field: str) -> str:
     for step in _relative(field):
         part = part.get(step) if is_object(part) else None
     return ",".join(map(str, part)) if is_array(part) else str(part or "")
+
+
+def _changeable(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a spec in which the objects that can hold references may be changed."""
+    return {name: _copy(part) if name in _HOLDERS else part for name, part in spec.items()}
 
 
 def _copy(value: Any) -> Any:

@@ -22,8 +22,8 @@ from esm_operator.api.annotations import (
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, at_hand
 from esm_operator.api.limits import REGION_PATTERN, UUID_PATTERN
 from esm_operator.api.metric_labels import MetricLabels, metric_labels
-from esm_operator.api.recorded_status import MappingStatus, OutputsRecord, parse_conditions
-from esm_operator.api.references import ReferenceProblem, ResolvedReference, has_references, resolved_references
+from esm_operator.api.recorded_status import MappingStatus, OutputsRecord, parse_conditions, recorded_references
+from esm_operator.api.references import ReferenceProblem, ResolvedReference, references_with_values, resolved
 from esm_operator.api.sources import Arn, parse_arn
 from esm_operator.api.spec import FormerOwner, MappingSpec, RequestedTarget
 
@@ -182,8 +182,8 @@ class Resource:
     removed: bool = False
     """Whether the API server has removed the object although it had our finalizer. It counts as being deleted, and
     nothing can be written to it."""
-    has_references: bool = False
-    """Whether the spec refers to other objects."""
+    all_references: tuple[ResolvedReference, ...] = ()
+    """The references of the spec with the values in the effective spec. Empty value: the reference has none."""
     unresolved: ReferenceProblem | None = None
     """The first reference that has no value, so that the operator can do nothing in AWS; None: all references have a
     value."""
@@ -193,7 +193,12 @@ class Resource:
     @property
     def references(self) -> tuple[ResolvedReference, ...]:
         """The references that have a value, with the values."""
-        return _references(self.packed_spec) if self.has_references else ()
+        return resolved(self.all_references)
+
+    @property
+    def has_references(self) -> bool:
+        """Whether the spec refers to other objects."""
+        return bool(self.all_references)
 
     @property
     def spec(self) -> MappingSpec:
@@ -207,6 +212,11 @@ class Resource:
     def recorded_tags(self) -> Mapping[str, str] | None:
         """The tags of the mapping as the status records them, without parsing the rest of it; None: not known."""
         return self.packed_status.get("tagsAll")
+
+    @property
+    def recorded_references(self) -> tuple[ResolvedReference, ...]:
+        """The references with the values that the status records, without parsing the rest of it."""
+        return _recorded_references(self.packed_status)
 
     @property
     def recorded_arn(self) -> Arn | None:
@@ -296,7 +306,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         config_map=spec.config_map,
         recorded_config_map=OutputsRecord.parse(status.get("outputs") or {}).config_map_name,
         made_through=sys.intern(str(status.get("providerConfig") or "")),
-        has_references=has_references(raw_spec),
+        all_references=references_with_values(raw_spec),
     )
 
 
@@ -313,8 +323,8 @@ def _spec(packed: FrozenJSON) -> MappingSpec:
 
 
 @at_hand
-def _references(packed: FrozenJSON) -> tuple[ResolvedReference, ...]:
-    return resolved_references(packed.unpacked)
+def _recorded_references(packed: FrozenJSON) -> tuple[ResolvedReference, ...]:
+    return recorded_references(packed.unpacked)
 
 
 @at_hand

@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 
 from esm_operator.api.identity import Identity
 from esm_operator.api.metric_labels import MetricLabels
-from esm_operator.api.references import Reference, references_of
+from esm_operator.api.references import Reference
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.api.source_names import bootstrap_servers
 from esm_operator.api.spec import FormerOwner, RequestedTarget
 from esm_operator.clock import monotonic
 from esm_operator.cluster.reference_cache import ReferenceCache
+from esm_operator.cluster.referenced_object import LOADING
 from esm_operator.cluster.resource_versions import is_as_new, is_later
 from esm_operator.planning.references import resolve
 
@@ -82,11 +83,21 @@ class ResourceCache:
         """A resource from an object of the API server, with the values of its references. It is not kept."""
         return resolve(parse(body), self.references)
 
+    def put_object(self, body: Mapping[str, Any]) -> tuple[Resource, Resource | None]:
+        """Take an object of the API server. Returns the resource, and its previous version, or itself if not taken."""
+        known = self.get_if_as_new(body)
+        if known is not None:
+            return known, known
+        resource = parse(body)
+        old = self.put(resource)
+        return (resource if old is resource else self._resources[resource.key]), old
+
     def record(self, body: Mapping[str, Any]) -> Resource:
         """Take the answer of the API server to a write of the operator. Returns it as a resource."""
-        resource = self.parse(body)
-        self.update_if_present(resource)
-        return resource
+        resource = parse(body)
+        if self.update_if_present(resource) is resource:
+            return resolve(resource, self.references)
+        return self._resources[resource.key]
 
     def get_if_as_new(self, body: Mapping[str, Any]) -> Resource | None:
         """The cached resource of an object of the API server, if the cache has this version or a later one.
@@ -131,12 +142,16 @@ class ResourceCache:
         return self._take(resource, old)
 
     def resolve_again(self, key: Key) -> Resource | None:
-        """Look up the values of a resource's references again. Returns the former resource; None: nothing differs."""
+        """Look up the values of a resource's references again. Returns the former resource; None: nothing differs.
+
+        While one of its objects is still being read, as at a start, nothing is looked up. The reference cache notes the
+        resource again when the read has ended, or has lasted too long.
+        """
         old = self._resources.get(key)
-        if old is None:
+        if old is None or any(self.references.find(one, key.namespace) == LOADING for one in _references(old)):
             return None
         resource = resolve(old, self.references)
-        return self._take(resource, old) if resource != old else None
+        return self._keep(resource, old) if resource != old else None
 
     def keep_removed(self, resource: Resource) -> Resource | None:
         """Keep an object that was removed although it carried our finalizer, until :meth:`forget` is called for it.
@@ -286,7 +301,9 @@ class ResourceCache:
 
         Without the values, a plan would reset fields or replace the mapping.
         """
-        resource = resolve(resource, self.references)
+        return self._keep(resolve(resource, self.references), old)
+
+    def _keep(self, resource: Resource, old: Resource | None) -> Resource | None:
         self._resources[resource.key] = resource
         if not resource.removed:
             self._removed.pop(resource.key, None)
@@ -332,9 +349,9 @@ class ResourceCache:
 
 def _references(resource: Resource | None) -> Sequence[Reference]:
     """The references of a resource whose objects are to be read."""
-    if resource is None or not resource.has_references:
+    if resource is None:
         return ()
-    return tuple(one for one in references_of(resource.packed_spec.unpacked) if one.is_readable)
+    return tuple(one for one, _ in resource.all_references if one.is_readable)
 
 
 def _age(claim: _Claim) -> tuple[str, str]:

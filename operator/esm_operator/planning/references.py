@@ -17,7 +17,7 @@ value into the spec, and the allow-lists and rules apply to the effective spec.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM
 from esm_operator.api.frozen_json import FrozenJSON
@@ -30,7 +30,8 @@ from esm_operator.api.references import (
     Missing,
     Reference,
     ReferenceProblem,
-    references_of,
+    references_with_values,
+    resolved,
     with_values,
 )
 from esm_operator.api.resource import Resource
@@ -54,7 +55,7 @@ def resolve(resource: Resource, lookup: Lookup) -> Resource:
     values: dict[str, str] = {}
     unresolved: list[ReferenceProblem] = []
     outdated: list[ReferenceProblem] = []
-    for reference in references_of(resource.packed_spec.unpacked):
+    for reference, _ in resource.all_references:
         namespace = resource.key.namespace
         found = lookup.find(reference, namespace) if reference.is_readable else Missing(Cause.NEVER_READ)
         if isinstance(found, str):
@@ -64,7 +65,14 @@ def resolve(resource: Resource, lookup: Lookup) -> Resource:
         if kept:
             values[reference.path] = kept
         (outdated if kept else unresolved).append(ReferenceProblem(reference, found, kept))
-    return _with(resource, values, _first(unresolved), _first(outdated))
+    # A deletion needs no value: the UUID of the mapping is in the status, its identity in the intent.
+    problems = (None if resource.deleting else _first(unresolved), _first(outdated))
+    if values and values == {one.path: value for one, value in resource.all_references if value}:
+        if problems == (resource.unresolved, resource.outdated):
+            return resource
+        return replace(resource, unresolved=problems[0], outdated=problems[1])
+    parts = _parts_with_values(resource, values)
+    return replace(resource, unresolved=problems[0], outdated=problems[1], **parts)
 
 
 class _NothingKnown:
@@ -124,7 +132,7 @@ _FINDINGS: Mapping[Cause, Finding] = {
 
 def _recorded(resource: Resource, reference: Reference) -> str:
     """The value that the status records for a reference. Empty if there is none."""
-    for one in resource.status.references:
+    for one in resource.recorded_references:
         if one.reference.same_value_as(reference) and len(one.value) <= LONGEST_VALUE:
             return one.value
     return ""
@@ -136,30 +144,18 @@ def _first(problems: list[ReferenceProblem]) -> ReferenceProblem | None:
     return next(passing, problems[0] if problems else None)
 
 
-def _with(
-    resource: Resource,
-    values: Mapping[str, str],
-    unresolved: ReferenceProblem | None,
-    outdated: ReferenceProblem | None,
-) -> Resource:
-    if not values or values != {one.reference.path: one.value for one in resource.references}:
-        resource = _with_values(resource, values)
-    # The deletion of a mapping needs no value: its UUID is in the status, its identity in the intent.
-    return replace(resource, unresolved=None if resource.deleting else unresolved, outdated=outdated)
-
-
-def _with_values(resource: Resource, values: Mapping[str, str]) -> Resource:
-    """The resource with other values in its effective spec. This takes ten times as long as the lookup."""
-    packed = FrozenJSON(with_values(resource.packed_spec.unpacked, values))
-    spec = MappingSpec.parse(packed.unpacked)
-    resolved = replace(
-        resource,
-        packed_spec=packed if packed != resource.packed_spec else resource.packed_spec,
-        requested_target=_requested_target(resource, spec),
-        metric_labels=with_source(resource.metric_labels, spec.source),
-    )
-    recorded = resource.status.observed_generation == resource.generation
-    return replace(resolved, status_is_current=recorded and resolved.references == resource.status.references)
+def _parts_with_values(resource: Resource, values: Mapping[str, str]) -> Mapping[str, Any]:
+    """The parts of a resource that differ with other values in its effective spec."""
+    effective = with_values(resource.packed_spec.unpacked, values)
+    packed, spec, references = FrozenJSON(effective), MappingSpec.parse(effective), references_with_values(effective)
+    recorded = resource.packed_status.get("observedGeneration") == resource.generation
+    return {
+        "all_references": references,
+        "packed_spec": packed if packed != resource.packed_spec else resource.packed_spec,
+        "requested_target": _requested_target(resource, spec),
+        "metric_labels": with_source(resource.metric_labels, spec.source),
+        "status_is_current": recorded and resolved(references) == resource.recorded_references,
+    }
 
 
 def _requested_target(resource: Resource, spec: MappingSpec) -> RequestedTarget:
