@@ -31,6 +31,31 @@ def resource(version: str = "1", uid: str = "uid-1", uuid: str = "") -> Resource
     return parse(body(version, uid, uuid))
 
 
+@pytest.mark.parametrize(
+    ("named", "consent", "taken"),
+    [
+        ("shop/orders", "", True),
+        ("prod/shop/orders", "", True),
+        ("elsewhere/shop/orders", "", False),
+        ("shop/others", "", False),
+        ("bank/orders", "", False),
+        ("bank/orders", "shop/heir", True),
+        ("", "", False),
+    ],
+)
+def test_who_has_taken_over_from_a_resource_that_is_forgotten(named: str, consent: str, taken: bool) -> None:
+    """The watch can show the end of a resource before the API server answers the request that caused it."""
+    namespace = "bank" if named.startswith("bank/") else "shop"
+    annotations = {"lambda.esm-operator.io/allow-takeover-by": consent}
+    former = parse(body(namespace=namespace, annotations=annotations if consent else {}))
+    heir = body(uid="uid-2", name="heir")
+    heir["spec"] |= {"adoption": {"policy": "Adopt", "takeOverFrom": named}}
+    cache = ResourceCache()
+    cache.put(parse(heir))
+    assert cache.has_taken_over(Key("shop", "heir"), former, "prod") == taken
+    assert not cache.has_taken_over(Key("shop", "unknown"), former, "prod")
+
+
 @pytest.mark.parametrize("way", ["put", "update_if_present", "keep_removed", "successor"])
 def test_each_resource_that_is_taken_has_the_values_of_its_references(way: str) -> None:
     """Without them, a plan would reset fields or replace the mapping."""

@@ -276,6 +276,17 @@ class ResourceCache:
         former = self.named(resource.takes_over_from, cluster)
         return former if former is not None and _gives_access(former, resource.key) else None
 
+    def has_taken_over(self, key: Key, former: Resource, cluster: str) -> bool:
+        """Whether ``takeOverFrom`` of a resource names another one that gives access. The cache may have forgotten it.
+
+        The watch may show the deletion of the other one before the API server answers the request that causes it.
+        """
+        taker = self._resources.get(key)
+        named = taker.takes_over_from if taker is not None else None
+        if named is None or not named.is_in(cluster):
+            return False
+        return Key(named.namespace, named.name) == former.key and _gives_access(former, key)
+
     def named(self, former: FormerOwner | None, cluster: str) -> Resource | None:
         """The resource of this cluster that a ``takeOverFrom`` names, if it exists."""
         if former is None or not former.is_in(cluster):

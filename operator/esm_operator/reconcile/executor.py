@@ -505,19 +505,14 @@ class Executor:
             case = "TagsRemoved"
         else:
             case = "Owned"
-        if other is not None and self._takes_over(Key(other.namespace, other.name), context):
-            text = message("HandedOver", subject=context.subject, uuid=uuid, heir=f"{other.namespace}/{other.name}")
+        heir = Key(other.namespace, other.name) if other is not None else None
+        if heir is not None and self.cache.has_taken_over(heir, context.resource, desired.owner.cluster):
+            text = message("HandedOver", subject=context.subject, uuid=uuid, heir=heir)
             self.recorder.normal(context.resource, "HandedOver", text)
             return
         whose = shown_owner(desired, other)
         text = message("MappingNotDeleted", case, subject=context.subject, uuid=uuid, whose=whose)
         self.recorder.warning(context.resource, "MappingNotDeleted", text)
-
-    def _takes_over(self, key: Key, context: ReconcileContext) -> bool:
-        """Whether another resource has taken the mapping of this one over with ``takeOverFrom``."""
-        other = self.cache.get(key)
-        former = self.cache.predecessor(other, context.desired.owner.cluster) if other is not None else None
-        return former is not None and former.key == context.resource.key
 
     async def record_waiting(self, context: ReconcileContext) -> None:
         """Write to the intent the time from which the operator sends no Create and waits for an earlier one.
