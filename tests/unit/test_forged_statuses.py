@@ -18,7 +18,6 @@ from esm_operator.planning.desired import MappingRecord, desired_of
 from esm_operator.planning.inputs import Observation, ObservedMapping
 from esm_operator.planning.left_to_others import left_values
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
-from esm_operator.planning.references import with_recorded_values
 from esm_operator.planning.target import ResolvedTarget, Target
 from tests.every_field import SOURCES
 from tools import crd_definitions
@@ -110,7 +109,7 @@ def plan_all(spec: Mapping[str, Any], status: Mapping[str, Any], *, deleting: bo
     """Plan with a status, for a mapping that exists and for one that does not."""
     meta: dict[str, Any] = {"namespace": "shop", "name": "orders", "uid": "u", "resourceVersion": "1", "generation": 1}
     meta |= {"finalizers": [FINALIZER], **({"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {})}
-    resource = with_recorded_values(parse({"metadata": meta, "spec": spec, "status": status}))
+    resource = parse({"metadata": meta, "spec": spec, "status": status})
     target = ResolvedTarget(Target("eu-west-1"), {"team": "shop"}, "shop", LISTS)
     record = MappingRecord.of(resource)
     desired = desired_of(resource, record, target, "123456789012", "blue")

@@ -8,7 +8,7 @@ reference has.
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
@@ -185,6 +185,21 @@ def without_references(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     for found in [*_found(plain)]:
         del found.holder[_NAMES[found.field][1]]
     return plain
+
+
+def recorded_value(reference: Reference, recorded: Iterable[ResolvedReference]) -> str:
+    """The value that a status records for a reference. Empty: none."""
+    for one in recorded:
+        if one.reference.same_value_as(reference) and len(one.value) <= LONGEST_VALUE:
+            return one.value
+    return ""
+
+
+def with_recorded_values(spec: Mapping[str, Any], recorded: Sequence[ResolvedReference]) -> Mapping[str, Any]:
+    """The effective spec with the values that a status records."""
+    if not recorded:
+        return spec
+    return with_values(spec, {one.path: recorded_value(one, recorded) for one in references_of(spec)})
 
 
 def references_with_values(spec: Mapping[str, Any]) -> tuple[ResolvedReference, ...]:

@@ -23,7 +23,14 @@ from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, at_hand
 from esm_operator.api.limits import REGION_PATTERN, UUID_PATTERN
 from esm_operator.api.metric_labels import MetricLabels, metric_labels
 from esm_operator.api.recorded_status import MappingStatus, OutputsRecord, parse_conditions, recorded_references
-from esm_operator.api.references import ReferenceProblem, ResolvedReference, references_with_values, resolved
+from esm_operator.api.reference_kinds import SOURCE
+from esm_operator.api.references import (
+    ReferenceProblem,
+    ResolvedReference,
+    references_with_values,
+    resolved,
+    with_recorded_values,
+)
 from esm_operator.api.sources import Arn, parse_arn
 from esm_operator.api.spec import FormerOwner, MappingSpec, RequestedTarget
 
@@ -184,6 +191,8 @@ class Resource:
     nothing can be written to it."""
     all_references: tuple[ResolvedReference, ...] = ()
     """The references of the spec with the values in the effective spec. Empty value: the reference has none."""
+    recorded_references: tuple[ResolvedReference, ...] = ()
+    """The references of the status, with their values. Empty if the spec has no references."""
     unresolved: ReferenceProblem | None = None
     """The first reference that has no value, so that the operator can do nothing in AWS; None: all references have a
     value."""
@@ -214,11 +223,6 @@ class Resource:
         return self.packed_status.get("tagsAll")
 
     @property
-    def recorded_references(self) -> tuple[ResolvedReference, ...]:
-        """The references with the values that the status records, without parsing the rest of it."""
-        return _recorded_references(self.packed_status)
-
-    @property
     def recorded_arn(self) -> Arn | None:
         """The ARN of the mapping as the status records it, without parsing the rest of it. None: no ARN."""
         return parse_arn(str(self.packed_status.get("arn") or ""))
@@ -231,8 +235,7 @@ class Resource:
     @property
     def intent(self) -> Intent | None:
         """None: there is none, or it is that of another resource whose manifest was copied."""
-        intent = parse_intent(self.intent_annotation)
-        return intent if intent is not None and intent.owner == str(self.key) else None
+        return _intent_of(self.key, self.intent_annotation)
 
     @property
     def intent_ignored(self) -> bool:
@@ -271,11 +274,20 @@ def parse(body: Mapping[str, Any]) -> Resource:
     finalizers: Iterable[str] = meta.get("finalizers") or ()
     raw_spec: Mapping[str, Any] = body.get("spec") or {}
     status: Mapping[str, Any] = body.get("status") or {}
+    references = references_with_values(raw_spec)
+    recorded: tuple[ResolvedReference, ...] = ()
+    if references:  # until the objects are known, the values in the status apply
+        recorded = recorded_references(status)
+        raw_spec = with_recorded_values(raw_spec, recorded)
+        references = references_with_values(raw_spec)
+        recorded = references if recorded == references else recorded  # one object for both
     spec = MappingSpec.parse(raw_spec)
     uuid = str(status.get("uuid") or "")
     key = Key(sys.intern(str(meta.get("namespace", ""))), str(meta["name"]))
     conditions = parse_conditions(status)
     deleting = bool(meta.get("deletionTimestamp"))
+    is_current = status.get("observedGeneration") == int(meta.get("generation", 0))
+    intent = _kept_intent(str(annotations.get(INTENT) or ""))
     paused = str(annotations.get(PAUSED) or "").lower() not in _NO
     return Resource(
         key=key,
@@ -285,17 +297,17 @@ def parse(body: Mapping[str, Any]) -> Resource:
         created=str(meta.get("creationTimestamp", "")),
         deleting=deleting,
         finalizers=tuple(map(sys.intern, finalizers)),
-        intent_annotation=_kept_intent(str(annotations.get(INTENT) or "")),
+        intent_annotation=intent,
         paused=paused,
         orphan=str(annotations.get(ORPHAN) or "").lower() == "true",
         reconcile_at=str(annotations.get(RECONCILE_AT) or "")[:LONGEST_RECONCILE_AT],
         unknown_annotations=unknown_annotations(annotations),
         consents_to=frozenset(Key(*one) for one in allowed_takers(str(annotations.get(ALLOW_TAKEOVER_BY) or "")) or ()),
         uuid=uuid if _UUID.fullmatch(uuid) else "",
-        status_is_current=status.get("observedGeneration") == int(meta.get("generation", 0)),
+        status_is_current=is_current and resolved(references) == recorded,
         handled_reconcile_at=str(status.get("lastHandledReconcileAt") or "")[:LONGEST_RECONCILE_AT],
         conditions=_statuses(tuple([(one.type, one.status) for one in conditions])),
-        requested_target=spec.requested_target,
+        requested_target=requested_target(spec, _intent_of(key, intent) if deleting else None),
         metric_labels=metric_labels(
             spec.source, str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
         ),
@@ -306,8 +318,27 @@ def parse(body: Mapping[str, Any]) -> Resource:
         config_map=spec.config_map,
         recorded_config_map=OutputsRecord.parse(status.get("outputs") or {}).config_map_name,
         made_through=sys.intern(str(status.get("providerConfig") or "")),
-        all_references=references_with_values(raw_spec),
+        all_references=references,
+        recorded_references=recorded,
     )
+
+
+def requested_target(spec: MappingSpec, deletion: Intent | None) -> RequestedTarget:
+    """The target that an effective spec names.
+
+    Args:
+        spec: the effective spec.
+        deletion: the intent of a resource that is being deleted. Without the ARN of its source, it shows the region.
+    """
+    named = spec.requested_target
+    if named.region or deletion is None or not spec.raw.get(SOURCE):
+        return named
+    return named._replace(region=deletion.region)
+
+
+def _intent_of(key: Key, annotation: str) -> Intent | None:
+    intent = parse_intent(annotation)
+    return intent if intent is not None and intent.owner == str(key) else None
 
 
 def _kept_intent(text: str) -> str:
@@ -320,11 +351,6 @@ def _kept_intent(text: str) -> str:
 @at_hand
 def _spec(packed: FrozenJSON) -> MappingSpec:
     return MappingSpec.parse(packed.unpacked)
-
-
-@at_hand
-def _recorded_references(packed: FrozenJSON) -> tuple[ResolvedReference, ...]:
-    return recorded_references(packed.unpacked)
 
 
 @at_hand

@@ -151,7 +151,12 @@ class ResourceCache:
         if old is None or any(self.references.find(one, key.namespace) == LOADING for one in _references(old)):
             return None
         resource = resolve(old, self.references)
-        return self._keep(resource, old) if resource != old else None
+        if resource == old:
+            return None
+        if resource == replace(old, outdated=resource.outdated):  # no index depends on it
+            self._resources[key] = resource
+            return old
+        return self._keep(resource, old)
 
     def keep_removed(self, resource: Resource) -> Resource | None:
         """Keep an object that was removed although it carried our finalizer, until :meth:`forget` is called for it.

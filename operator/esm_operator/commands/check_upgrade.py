@@ -24,7 +24,6 @@ from esm_operator.commands.cluster_access import connected
 from esm_operator.commands.counted import counted
 from esm_operator.commands.orphan_search import cluster_names
 from esm_operator.planning.ownership import owner_of
-from esm_operator.planning.references import with_recorded_values
 from esm_operator.planning.target import ProviderConfigSettings, provider_config, used_config
 from esm_operator.settings import FlagsOnly, Items, each, is_namespace, known_region
 
@@ -63,7 +62,7 @@ class Snapshot:
         more_regions: Collection[str] = (),
     ) -> "Snapshot":
         """From the objects of the API server."""
-        resources = {resource.key: resource for resource in map(with_recorded_values, map(parse, mappings))}
+        resources = {resource.key: resource for resource in map(parse, mappings)}
         settings = {config.name: config for config in map(provider_config, configs)}
         return cls(
             resources,

@@ -20,7 +20,6 @@ from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.commands.account import Account, Console, ReadError, connections
 from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.ownership import CLUSTER, owner_of
-from esm_operator.planning.references import with_recorded_values
 from esm_operator.planning.target import ProviderConfigSettings, known_targets, provider_config
 from esm_operator.settings import CommonSettings, Items, is_cluster_name
 
@@ -138,7 +137,7 @@ class OrphanSearch:
 
     async def _living(self) -> LivingResources:
         bodies = self.kubernetes.list_resources(self.flags.namespaces)
-        resources = [with_recorded_values(parse(body)) async for body in bodies]
+        resources = [parse(body) async for body in bodies]
         return LivingResources.of(resources, self.flags.namespaces)
 
     async def _search(self, account: Account, living: LivingResources, result: SearchResult) -> None:

@@ -23,19 +23,19 @@ from esm_operator.api.annotations import ALLOW_REFERENCES_FROM
 from esm_operator.api.frozen_json import FrozenJSON
 from esm_operator.api.limits import MAX_WATCHES, WATCHES_PER_NAMESPACE
 from esm_operator.api.metric_labels import with_source
-from esm_operator.api.reference_kinds import SOURCE, kind_of
+from esm_operator.api.reference_kinds import kind_of
 from esm_operator.api.references import (
-    LONGEST_VALUE,
     Cause,
     Missing,
     Reference,
     ReferenceProblem,
+    recorded_value,
     references_with_values,
     resolved,
     with_values,
 )
-from esm_operator.api.resource import Resource
-from esm_operator.api.spec import MappingSpec, RequestedTarget
+from esm_operator.api.resource import Resource, requested_target
+from esm_operator.api.spec import MappingSpec
 from esm_operator.planning.finding import Finding
 
 
@@ -61,7 +61,7 @@ def resolve(resource: Resource, lookup: Lookup) -> Resource:
         if isinstance(found, str):
             values[reference.path] = found
             continue
-        kept = _recorded(resource, reference)
+        kept = recorded_value(reference, resource.recorded_references)
         if kept:
             values[reference.path] = kept
         (outdated if kept else unresolved).append(ReferenceProblem(reference, found, kept))
@@ -73,18 +73,6 @@ def resolve(resource: Resource, lookup: Lookup) -> Resource:
         return replace(resource, unresolved=problems[0], outdated=problems[1])
     parts = _parts_with_values(resource, values)
     return replace(resource, unresolved=problems[0], outdated=problems[1], **parts)
-
-
-class _NothingKnown:
-    """A lookup without objects."""
-
-    def find(self, reference: Reference, namespace: str) -> str | Missing:
-        return Missing(Cause.LOADING)
-
-
-def with_recorded_values(resource: Resource) -> Resource:
-    """The resource with the values that its status records. For commands, which do not read the objects."""
-    return resolve(resource, _NothingKnown())
 
 
 def finding(problem: ReferenceProblem, namespace: str) -> Finding:
@@ -130,14 +118,6 @@ _FINDINGS: Mapping[Cause, Finding] = {
 }
 
 
-def _recorded(resource: Resource, reference: Reference) -> str:
-    """The value that the status records for a reference. Empty if there is none."""
-    for one in resource.recorded_references:
-        if one.reference.same_value_as(reference) and len(one.value) <= LONGEST_VALUE:
-            return one.value
-    return ""
-
-
 def _first(problems: list[ReferenceProblem]) -> ReferenceProblem | None:
     """The problem to report. Temporary problems are first: until they end, the other problems may not be final."""
     passing = (one for one in problems if one.passes)
@@ -152,15 +132,7 @@ def _parts_with_values(resource: Resource, values: Mapping[str, str]) -> Mapping
     return {
         "all_references": references,
         "packed_spec": packed if packed != resource.packed_spec else resource.packed_spec,
-        "requested_target": _requested_target(resource, spec),
+        "requested_target": requested_target(spec, resource.intent if resource.deleting else None),
         "metric_labels": with_source(resource.metric_labels, spec.source),
         "status_is_current": recorded and resolved(references) == resource.recorded_references,
     }
-
-
-def _requested_target(resource: Resource, spec: MappingSpec) -> RequestedTarget:
-    """The target that the effective spec names. A deletion without the ARN of the source needs the region too."""
-    named, intent = spec.requested_target, resource.intent
-    if named.region or not resource.deleting or intent is None or not spec.raw.get(SOURCE):
-        return named
-    return named._replace(region=intent.region)
