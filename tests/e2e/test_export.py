@@ -261,7 +261,7 @@ def test_a_file_of_uuids_that_has_none_exports_nothing(
 
 @pytest.mark.parametrize("denied", [False, True])
 def test_many(bed: Bed, denied: bool) -> None:
-    """Their tags come from the tagging API, a hundred at a time, if it may be asked."""
+    """The tagging API is asked first, if this is allowed. ListTags confirms that a mapping has no owner."""
     many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
     tagged = bed.control.make_mappings(150, **many, Tags={"team": "t{n}"})
     bare = bed.control.make_mappings(80, **many | {"FunctionName": "g{n}"})
@@ -271,7 +271,39 @@ def test_many(bed: Bed, denied: bool) -> None:
     assert uuids(manifests) == {*tagged, *bare}
     assert sum("tags" in one["spec"] for one in manifests) == 150
     assert bed.calls()["ListEventSourceMappings"] == 3
-    assert bed.calls().get("ListTags", 0) == (230 if denied else 0)
+    assert bed.calls()["ListTags"] == 230
+
+
+@pytest.mark.parametrize("never_tagged", [False, True])
+def test_owners_that_the_tagging_api_does_not_show_yet(bed: Bed, never_tagged: bool) -> None:
+    many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
+    shown = bed.control.make_mappings(10, **many, Tags=OWNED)
+    bed.control.set(tagging_lag=HOUR)
+    late = bed.control.make_mappings(50, **many | {"FunctionName": "g{n}"}, Tags=OWNED)
+    free = bed.control.make_mappings(64, **many | {"FunctionName": "h{n}"}, Tags={} if never_tagged else {"team": "a"})
+    ended = export(bed)
+    assert ended.returncode == DONE, ended.stderr
+    assert uuids(parsed(ended.stdout)) == {*free}
+    assert "60 mappings belong to resources of an esm-operator and are left out." in ended.stderr
+    assert bed.calls()["ListTags"] == len(late) + len(free)
+    assert uuids(exported(bed, "--owned")) == {*shown, *late, *free}
+
+
+def test_tags_that_select_and_that_the_tagging_api_does_not_show_yet(bed: Bed) -> None:
+    many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
+    bed.control.make_mappings(100, **many, Tags={"team": "other"})
+    bed.control.set(tagging_lag=HOUR)
+    late = bed.control.make_mappings(20, **many | {"FunctionName": "g{n}"}, Tags={"team": "shop"})
+    assert uuids(exported(bed, "--tag=team=shop")) == {*late}
+    assert bed.calls()["ListTags"] == len(late)
+
+
+def test_a_mapping_that_is_deleted_while_its_tags_are_confirmed_is_left_out(bed: Bed) -> None:
+    many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
+    there = bed.control.make_mappings(120, **many)
+    code, message = "ResourceNotFoundException", "The resource you requested does not exist."
+    bed.control.fault(FaultKind.ERROR, "ListTags", times=1, status=404, code=code, message=message)
+    assert len(uuids(exported(bed))) == len(there) - 1
 
 
 def test_those_of_a_lost_cluster_are_taken_over_under_their_names(bed: Bed) -> None:

@@ -179,7 +179,7 @@ async def test_a_marker_is_a_text(client: MappingsClient, endpoint: Endpoint) ->
 async def test_a_command_reports_a_wrong_answer_in_one_visible_sentence(
     client: MappingsClient, endpoint: Endpoint
 ) -> None:
-    account = Account(Target("eu-west-1"), client.api, Console())
+    account = Account(Target("eu-west-1"), client.api, Console(), 5.0)
     endpoint.body = {"EventSourceMappings": [HONEST | {"LastModified": "\r\x1b\u2028" + "7" * 400}]}
     with pytest.raises(ReadError, match="eu-west-1: lambda:ListEventSourceMappings: ") as said:
         await anext(account.mappings())

@@ -5,7 +5,7 @@ a temporary reason, because a command has no work queue.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from itertools import count, islice
 from typing import Any
@@ -82,12 +82,13 @@ class Console:
 class Account:
     """One account and region, read with the credentials of a target. All methods raise ReadError."""
 
-    def __init__(self, target: Target, api: MappingsApi, console: Console) -> None:
+    def __init__(self, target: Target, api: MappingsApi, console: Console, requests_per_second: float) -> None:
         self.target = target
         self.place = _place(target)
         self.number = api.account
         self._api = api
         self._console = console
+        self._requests_per_second = requests_per_second
 
     @classmethod
     async def connect(
@@ -100,7 +101,7 @@ class Account:
             action = _FAILED_BEFORE.get(type(error), "sts:GetCallerIdentity")
             raise ReadError(action, _place(target), error) from None
         limiter, tagging_limiter = RateLimiter(requests_per_second), RateLimiter(requests_per_second)
-        return cls(target, MappingsApi(connection, limiter, tagging_limiter), console)
+        return cls(target, MappingsApi(connection, limiter, tagging_limiter), console, requests_per_second)
 
     async def mappings(self, function: str = "", source: str = "") -> AsyncIterator[Mapping[str, Any]]:
         """All mappings that are not being deleted. If given, only those of one function or one event source ARN."""
@@ -123,12 +124,19 @@ class Account:
             return await self._api.get(uuid, RequestPriority.SWEEP)
 
     async def tags_in_bulk(
-        self, mappings: Collection[Mapping[str, Any]], having: Mapping[str, str]
+        self,
+        mappings: Collection[Mapping[str, Any]],
+        having: Mapping[str, str],
+        doubtful: Callable[[Mapping[str, str]], bool] = lambda _: False,
     ) -> dict[str, Mapping[str, str]]:
         """The tags by UUID, from the tagging API, or from :meth:`list_tags` if access to the tagging API is denied.
 
-        The tagging API shows changes late. It returns all mappings with the tags ``having``, also other mappings than
-        these. An empty value in ``having`` stands for any value.
+        Args:
+            mappings: the mappings.
+            having: the tagging API returns all mappings with these tags, also other mappings than these. An empty
+                value stands for any value.
+            doubtful: whether tags are confirmed with :meth:`list_tags`. The tagging API shows changes late, and leaves
+                out mappings that had no tags when it looked.
         """
         found: dict[str, Mapping[str, str]] = {str(mapping["UUID"]): {} for mapping in mappings}
         try:
@@ -140,7 +148,21 @@ class Account:
                 raise
             self._console.say(f"{error} The command calls lambda:ListTags for each mapping instead.")
             return await self.list_tags(mappings)
+        unsure = [mapping for mapping in mappings if doubtful(found[str(mapping["UUID"])])]
+        if unsure:
+            self._say_what_is_confirmed(len(unsure))
+            confirmed = await self.list_tags(unsure)
+            found = {uuid: tags for uuid, tags in found.items() if uuid not in {str(one["UUID"]) for one in unsure}}
+            found |= confirmed
         return found
+
+    def _say_what_is_confirmed(self, number: int) -> None:
+        minutes = number / self._requests_per_second / 60
+        if minutes >= 1:
+            self._console.say(
+                f"{self.place}: The tagging API shows no owner for {number:,} mappings, and it shows new tags late. So "
+                f"the command calls lambda:ListTags for each of them, which takes about {minutes:.0f} minutes."
+            )
 
     async def list_tags(self, mappings: Collection[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
         """The tags of mappings by UUID, with a request for each. Mappings that no longer exist are left out."""

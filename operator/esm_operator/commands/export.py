@@ -26,7 +26,7 @@ from esm_operator.settings import COMMAND_CONFIG, Endpoint, Items, Region, each,
 if TYPE_CHECKING:
     from esm_operator.commands.object_search import ObjectSearch
 
-#: For up to this number of mappings, ListTags is called for each, because the tagging API shows new tags late.
+#: For up to this number of mappings, ListTags is called for each. For more, the tagging API is asked first.
 _FEW = 100
 #: Up to this number of mappings by UUID, each is read with a request. More are picked from the pages of the List, which
 #: have 100 mappings each.
@@ -139,18 +139,18 @@ async def _run(
     asked: Export, region: str, uuids: Collection[str], console: Console, search: "ObjectSearch | None" = None
 ) -> None:
     target = Target(region, Access(asked.endpoint_url, asked.role_arn, asked.external_id))
+    wanted_tags = frozenset((key, value) for key, _, value in (text.partition("=") for text in asked.tag))
     to_aws = connections("export")
     try:
         account = await Account.connect(target, to_aws, asked.requests_per_second, console)
         mappings = await _mappings(asked, uuids, account, console)
-        found = await _with_tags(account, mappings, console)
+        found = await _with_tags(account, mappings, wanted_tags, console)
     except ReadError as error:
         console.fail(str(error))
         return
     finally:
         to_aws.close()
-    wanted_tags = [text.split("=", 1) for text in asked.tag]
-    wanted = [one for one in found if all(one.tags.get(key) == value for key, value in wanted_tags)]
+    wanted = [one for one in found if wanted_tags <= one.tags.items()]
     printed = wanted if asked.owned else [one for one in wanted if CLUSTER not in one.tags]
     made = manifests(printed, asked)
     if search is not None:
@@ -228,10 +228,19 @@ async def _mappings(
     return list(found.values())
 
 
-async def _with_tags(account: Account, mappings: list[Mapping[str, Any]], console: Console) -> list[MappingsToExport]:
+async def _with_tags(
+    account: Account, mappings: list[Mapping[str, Any]], wanted: frozenset[tuple[str, str]], console: Console
+) -> list[MappingsToExport]:
+    """The mappings with their tags. The tagging API alone does not decide that a mapping has no owner or no tags."""
+
+    def is_doubtful(tags: Mapping[str, str]) -> bool:
+        return not tags or (CLUSTER not in tags and wanted <= tags.items())
+
     try:
-        few = len(mappings) <= _FEW
-        tags = await account.list_tags(mappings) if few else await account.tags_in_bulk(mappings, {})
+        if len(mappings) <= _FEW:
+            tags = await account.list_tags(mappings)
+        else:
+            tags = await account.tags_in_bulk(mappings, {}, is_doubtful)
     except ReadError as error:
         if not error.untaggable:
             raise
