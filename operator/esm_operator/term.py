@@ -217,7 +217,13 @@ class Term:
 
         Without the old resource, the cache took the new values from the answer to a write of the operator. The
         reconcile that sent the write may have ended with the old values.
+
+        While the operator still reads an object, as at a start, a reconcile would only wait. The end of the read causes
+        one.
         """
+        problem = resource.unresolved or resource.outdated
+        if problem is not None and problem.passes:
+            return
         changed = old is not None and (not is_same_work(old, resource) or _lacks_another(old, resource))
         if changed or self._states.of(resource.key).awaits_references or not _shows_references(resource):
             self.reconcile_changed(resource, old)
@@ -364,15 +370,9 @@ def _lacks_another(old: Resource, new: Resource) -> bool:
 
 
 def _shows_references(resource: Resource) -> bool:
-    """Whether the status shows the present values of the references, and whether they are those of the objects.
-
-    While the operator still reads an object, as at a start, there is nothing to show.
-    """
-    problem = resource.unresolved or resource.outdated
-    if problem is not None and problem.passes:
-        return True
+    """Whether the status shows the present values of the references, and whether they are those of the objects."""
     kept = resource.conditions.get(REFERENCES_RESOLVED) == "False"
-    return resource.status_is_current and kept == (problem is not None)
+    return resource.status_is_current and kept == (resource.outdated is not None or resource.unresolved is not None)
 
 
 def _was_refused(resource: Resource) -> bool:

@@ -85,6 +85,24 @@ def test_each_resource_that_is_taken_has_the_values_of_its_references(way: str) 
     assert taken.outdated is not None, "it was looked up"
 
 
+def test_a_removed_resource_without_its_source_has_the_region_of_its_intent() -> None:
+    """The DELETED event of an object that had the finalizer shows no deletion."""
+    function = {"apiVersion": "lambda.services.k8s.aws/v1alpha1", "kind": "Function", "name": "orders"}
+    queue = {"apiVersion": "sqs.services.k8s.aws/v1alpha1", "kind": "Queue", "name": "orders"}
+    arn = "arn:aws:lambda:eu-west-3:123456789012:function:orders"
+    intent = Intent("shop/orders", "123456789012", "eu-west-3", "orders", "", (), (), (), {})
+    removed = body(annotations={INTENT: intent.render()}, finalizers=[FINALIZER]) | {
+        "spec": {"functionRef": function, "eventSourceRef": queue},
+        "status": {"references": [{"field": "functionRef", **function, "value": arn}]},
+    }
+    cache = ResourceCache()
+    cache.put(cache.parse(removed))
+    cache.keep_removed(cache.parse(removed))
+    kept = cache.get(KEY)
+    assert kept is not None
+    assert kept.requested_target.region == "eu-west-3"
+
+
 def test_a_kind_that_is_never_read_is_neither_discovered_nor_watched() -> None:
     """An older CRD may have accepted the reference."""
     cache = ResourceCache()

@@ -67,7 +67,8 @@ def resolve(resource: Resource, lookup: Lookup) -> Resource:
         (outdated if kept else unresolved).append(ReferenceProblem(reference, found, kept))
     # A deletion needs no value: the UUID of the mapping is in the status, its identity in the intent.
     problems = (None if resource.deleting else _first(unresolved), _first(outdated))
-    if values and values == {one.path: value for one, value in resource.all_references if value}:
+    former = {one.path: value for one, value in resource.all_references if value}
+    if values and values == former and not resource.removed:  # the target of a removed one was parsed before
         if problems == (resource.unresolved, resource.outdated):
             return resource
         return replace(resource, unresolved=problems[0], outdated=problems[1])
