@@ -128,7 +128,7 @@ GUARDS = (
         name="copied-intent",
         harm="A copied manifest with annotations takes up the mapping of the original resource.",
         file=_RESOURCE,
-        text="return intent if intent is not None and intent.owner == str(self.key) else None",
+        text="return intent if intent is not None and intent.owner == str(key) else None",
         without="return intent",
         tests=unit("usage_finalizer", "who_uses_a_provider_config"),
     ),

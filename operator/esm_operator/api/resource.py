@@ -307,7 +307,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         status_is_current=is_current and resolved(references) == recorded,
         handled_reconcile_at=str(status.get("lastHandledReconcileAt") or "")[:LONGEST_RECONCILE_AT],
         conditions=_statuses(tuple([(one.type, one.status) for one in conditions])),
-        requested_target=requested_target(spec, _intent_of(key, intent) if deleting else None),
+        requested_target=requested_target(spec, _intent_of(key, intent) if deleting and intent else None),
         metric_labels=metric_labels(
             spec.source, str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
         ),
