@@ -85,6 +85,20 @@ def test_each_resource_that_is_taken_has_the_values_of_its_references(way: str) 
     assert taken.outdated is not None, "it was looked up"
 
 
+def test_a_reference_without_a_recorded_value_leaves_its_field_absent() -> None:
+    function = {"apiVersion": "lambda.services.k8s.aws/v1alpha1", "kind": "Function", "name": "orders"}
+    queue = {"apiVersion": "sqs.services.k8s.aws/v1alpha1", "kind": "Queue", "name": "orders"}
+    arn, cache = "arn:aws:lambda:eu-west-1:123456789012:function:orders", ResourceCache()
+    refers = {
+        "spec": {"functionRef": function, "eventSourceRef": queue},
+        "status": {"references": [{"field": "functionRef", **function, "value": arn}]},
+    }
+    cache.put(parse(body() | refers))
+    taken = cache.get(KEY)
+    assert taken is not None
+    assert {**taken.packed_spec} == {**refers["spec"], "functionName": arn}
+
+
 def test_a_removed_resource_without_its_source_has_the_region_of_its_intent() -> None:
     """The DELETED event of an object that had the finalizer shows no deletion."""
     function = {"apiVersion": "lambda.services.k8s.aws/v1alpha1", "kind": "Function", "name": "orders"}

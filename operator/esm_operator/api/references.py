@@ -8,7 +8,7 @@ reference has.
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
@@ -193,13 +193,6 @@ def recorded_value(reference: Reference, recorded: Iterable[ResolvedReference]) 
         if one.reference.same_value_as(reference) and len(one.value) <= LONGEST_VALUE:
             return one.value
     return ""
-
-
-def with_recorded_values(spec: Mapping[str, Any], recorded: Sequence[ResolvedReference]) -> Mapping[str, Any]:
-    """The effective spec with the values that a status records."""
-    if not recorded:
-        return spec
-    return with_values(spec, {one.path: recorded_value(one, recorded) for one in references_of(spec)})
 
 
 def references_with_values(spec: Mapping[str, Any]) -> tuple[ResolvedReference, ...]:

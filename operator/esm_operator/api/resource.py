@@ -27,9 +27,10 @@ from esm_operator.api.reference_kinds import SOURCE
 from esm_operator.api.references import (
     ReferenceProblem,
     ResolvedReference,
+    recorded_value,
     references_with_values,
     resolved,
-    with_recorded_values,
+    with_values,
 )
 from esm_operator.api.sources import Arn, parse_arn
 from esm_operator.api.spec import FormerOwner, MappingSpec, RequestedTarget
@@ -278,8 +279,10 @@ def parse(body: Mapping[str, Any]) -> Resource:
     recorded: tuple[ResolvedReference, ...] = ()
     if references:  # until the objects are known, the values in the status apply
         recorded = recorded_references(status)
-        raw_spec = with_recorded_values(raw_spec, recorded)
-        references = references_with_values(raw_spec)
+        values = {one.path: value for one, _ in references if (value := recorded_value(one, recorded))}
+        if values:
+            raw_spec = with_values(raw_spec, values)
+            references = references_with_values(raw_spec)
         recorded = references if recorded == references else recorded  # one object for both
     spec = MappingSpec.parse(raw_spec)
     uuid = str(status.get("uuid") or "")
