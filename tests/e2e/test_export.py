@@ -21,6 +21,8 @@ DONE, FAILED = 0, 1
 OWNER = {"cluster": "old", "namespace": "shop", "name": "orders", "uid": "1"}
 OWNED = {f"esm-operator.io/{part}": text for part, text in OWNER.items()}
 HOUR = 3600
+#: Members of many mappings, each with its number.
+MANY = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
 #: What taking over changes in AWS's answer.
 TOUCHED = ("Tags", "LastModified")
 
@@ -217,8 +219,7 @@ def test_some_of_them(bed: Bed) -> None:
 
 def test_many_uuids_from_a_file_are_read_in_pages(bed: Bed, tmp_path: Path) -> None:
     """More UUIDs than fit on a command line."""
-    many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
-    found = bed.control.make_mappings(4000, **many)
+    found = bed.control.make_mappings(4000, **MANY)
     wanted = found[:3700]
     gone = "11111111-2222-3333-4444-555555555555"
     file = tmp_path / "uuids"
@@ -262,9 +263,8 @@ def test_a_file_of_uuids_that_has_none_exports_nothing(
 @pytest.mark.parametrize("denied", [False, True])
 def test_many(bed: Bed, denied: bool) -> None:
     """The tagging API is asked first, if this is allowed. ListTags confirms that a mapping has no owner."""
-    many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
-    tagged = bed.control.make_mappings(150, **many, Tags={"team": "t{n}"})
-    bare = bed.control.make_mappings(80, **many | {"FunctionName": "g{n}"})
+    tagged = bed.control.make_mappings(150, **MANY, Tags={"team": "t{n}"})
+    bare = bed.control.make_mappings(80, **MANY | {"FunctionName": "g{n}"})
     if denied:
         bed.control.fault(FaultKind.ACCESS_DENIED, "GetResources")
     manifests = exported(bed)
@@ -276,11 +276,10 @@ def test_many(bed: Bed, denied: bool) -> None:
 
 @pytest.mark.parametrize("never_tagged", [False, True])
 def test_owners_that_the_tagging_api_does_not_show_yet(bed: Bed, never_tagged: bool) -> None:
-    many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
-    shown = bed.control.make_mappings(10, **many, Tags=OWNED)
+    shown = bed.control.make_mappings(10, **MANY, Tags=OWNED)
     bed.control.set(tagging_lag=HOUR)
-    late = bed.control.make_mappings(50, **many | {"FunctionName": "g{n}"}, Tags=OWNED)
-    free = bed.control.make_mappings(64, **many | {"FunctionName": "h{n}"}, Tags={} if never_tagged else {"team": "a"})
+    late = bed.control.make_mappings(50, **MANY | {"FunctionName": "g{n}"}, Tags=OWNED)
+    free = bed.control.make_mappings(64, **MANY | {"FunctionName": "h{n}"}, Tags={} if never_tagged else {"team": "a"})
     ended = export(bed)
     assert ended.returncode == DONE, ended.stderr
     assert uuids(parsed(ended.stdout)) == {*free}
@@ -290,17 +289,15 @@ def test_owners_that_the_tagging_api_does_not_show_yet(bed: Bed, never_tagged: b
 
 
 def test_tags_that_select_and_that_the_tagging_api_does_not_show_yet(bed: Bed) -> None:
-    many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
-    bed.control.make_mappings(100, **many, Tags={"team": "other"})
+    bed.control.make_mappings(100, **MANY, Tags={"team": "other"})
     bed.control.set(tagging_lag=HOUR)
-    late = bed.control.make_mappings(20, **many | {"FunctionName": "g{n}"}, Tags={"team": "shop"})
+    late = bed.control.make_mappings(20, **MANY | {"FunctionName": "g{n}"}, Tags={"team": "shop"})
     assert uuids(exported(bed, "--tag=team=shop")) == {*late}
     assert bed.calls()["ListTags"] == len(late)
 
 
 def test_a_mapping_that_is_deleted_while_its_tags_are_confirmed_is_left_out(bed: Bed) -> None:
-    many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
-    there = bed.control.make_mappings(120, **many)
+    there = bed.control.make_mappings(120, **MANY)
     code, message = "ResourceNotFoundException", "The resource you requested does not exist."
     bed.control.fault(FaultKind.ERROR, "ListTags", times=1, status=404, code=code, message=message)
     assert len(uuids(exported(bed))) == len(there) - 1

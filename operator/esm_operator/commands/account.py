@@ -151,9 +151,9 @@ class Account:
         unsure = [mapping for mapping in mappings if doubtful(found[str(mapping["UUID"])])]
         if unsure:
             self._say_what_is_confirmed(len(unsure))
-            confirmed = await self.list_tags(unsure)
-            found = {uuid: tags for uuid, tags in found.items() if uuid not in {str(one["UUID"]) for one in unsure}}
-            found |= confirmed
+            for mapping in unsure:  # those that no longer exist are left out
+                del found[str(mapping["UUID"])]
+            found |= await self.list_tags(unsure)
         return found
 
     def _say_what_is_confirmed(self, number: int) -> None:
