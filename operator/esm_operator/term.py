@@ -221,8 +221,7 @@ class Term:
         While the operator still reads an object, as at a start, a reconcile would only wait. The end of the read causes
         one.
         """
-        problem = resource.unresolved or resource.outdated
-        if problem is not None and problem.passes:
+        if resource.awaits_objects:
             return
         changed = old is not None and (not is_same_work(old, resource) or _lacks_another(old, resource))
         if changed or self._states.of(resource.key).awaits_references or not _shows_references(resource):
@@ -372,7 +371,7 @@ def _lacks_another(old: Resource, new: Resource) -> bool:
 def _shows_references(resource: Resource) -> bool:
     """Whether the status shows the present values of the references, and whether they are those of the objects."""
     kept = resource.conditions.get(REFERENCES_RESOLVED) == "False"
-    return resource.status_is_current and kept == (resource.outdated is not None or resource.unresolved is not None)
+    return resource.status_is_current and kept == (resource.reference_problem is not None)
 
 
 def _was_refused(resource: Resource) -> bool:

@@ -210,11 +210,11 @@ def replaceable_values(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
     Several bootstrap servers are separated by commas.
     """
-    for field in VALUE_PATHS:
+    for field, (_, name) in _NAMES.items():
         for prefix, holder in _holders(spec, field):
             value = _value_of(holder, field)
             if value:
-                yield f"{prefix}{field.rpartition('.')[2]}", value
+                yield f"{prefix}{name}", value
 
 
 def with_references(spec: Mapping[str, Any], references: Mapping[str, Reference]) -> dict[str, Any]:
@@ -225,8 +225,8 @@ def with_references(spec: Mapping[str, Any], references: Mapping[str, Reference]
         references: the references by their paths, which are some of the paths of :func:`replaceable_values`.
     """
     referring = _changeable(spec)
-    for field in VALUE_PATHS:
-        name, value = field.rpartition(".")[2], _relative(field)[0]
+    for field, (_, name) in _NAMES.items():
+        value = _relative(field)[0]
         for prefix, holder in [*_holders(referring, field)]:
             reference = references.get(f"{prefix}{name}")
             if reference is not None:

@@ -211,6 +211,16 @@ class Resource:
         return bool(self.all_references)
 
     @property
+    def reference_problem(self) -> ReferenceProblem | None:
+        """The problem of its references that comes first; None: all have their present values."""
+        return self.unresolved or self.outdated
+
+    @property
+    def awaits_objects(self) -> bool:
+        """Whether an object that it references is still being read, so that its present value is not known."""
+        return self.reference_problem is not None and self.reference_problem.passes
+
+    @property
     def spec(self) -> MappingSpec:
         return _spec(self.packed_spec)
 

@@ -287,16 +287,13 @@ class ResourceCache:
         The watch may show the deletion of the other one before the API server answers the request that causes it.
         """
         taker = self._resources.get(key)
-        named = taker.takes_over_from if taker is not None else None
-        if named is None or not named.is_in(cluster):
-            return False
-        return Key(named.namespace, named.name) == former.key and _gives_access(former, key)
+        named = _key_in(taker.takes_over_from, cluster) if taker is not None else None
+        return named == former.key and _gives_access(former, key)
 
     def named(self, former: FormerOwner | None, cluster: str) -> Resource | None:
         """The resource of this cluster that a ``takeOverFrom`` names, if it exists."""
-        if former is None or not former.is_in(cluster):
-            return None
-        return self._resources.get(Key(former.namespace, former.name))
+        key = _key_in(former, cluster)
+        return self._resources.get(key) if key is not None else None
 
     def known_uuids(self, uuids: Iterable[str]) -> list[str]:
         """Those of the UUIDs whose mappings belong to resources."""
@@ -372,6 +369,11 @@ def _references(resource: Resource | None) -> Sequence[Reference]:
 
 def _age(claim: _Claim) -> tuple[str, str]:
     return claim.created, claim.uid
+
+
+def _key_in(named: FormerOwner | None, cluster: str) -> Key | None:
+    """The resource that a ``takeOverFrom`` names; None: it names none of this cluster."""
+    return Key(named.namespace, named.name) if named is not None and named.is_in(cluster) else None
 
 
 def _gives_access(owner: Resource, taker: Key) -> bool:

@@ -53,8 +53,8 @@ def resolve(resource: Resource, lookup: Lookup) -> Resource:
     if not resource.has_references:
         return resource
     values: dict[str, str] = {}
-    unresolved: list[ReferenceProblem] = []
-    outdated: list[ReferenceProblem] = []
+    lacking: list[ReferenceProblem] = []
+    keeping: list[ReferenceProblem] = []
     for reference, _ in resource.all_references:
         namespace = resource.key.namespace
         found = lookup.find(reference, namespace) if reference.is_readable else Missing(Cause.NEVER_READ)
@@ -64,16 +64,16 @@ def resolve(resource: Resource, lookup: Lookup) -> Resource:
         kept = recorded_value(reference, resource.recorded_references)
         if kept:
             values[reference.path] = kept
-        (outdated if kept else unresolved).append(ReferenceProblem(reference, found, kept))
+        (keeping if kept else lacking).append(ReferenceProblem(reference, found, kept))
     # A deletion needs no value: the UUID of the mapping is in the status, its identity in the intent.
-    problems = (None if resource.deleting else _first(unresolved), _first(outdated))
+    unresolved, outdated = None if resource.deleting else _first(lacking), _first(keeping)
     former = {one.path: value for one, value in resource.all_references if value}
-    if values and values == former and not resource.removed:  # the target of a removed one was parsed before
-        if problems == (resource.unresolved, resource.outdated):
-            return resource
-        return replace(resource, unresolved=problems[0], outdated=problems[1])
-    parts = _parts_with_values(resource, values)
-    return replace(resource, unresolved=problems[0], outdated=problems[1], **parts)
+    parts: Mapping[str, Any] = {}
+    if not values or values != former or resource.removed:  # the target of a removed one was parsed before
+        parts = _parts_with_values(resource, values)
+    elif (unresolved, outdated) == (resource.unresolved, resource.outdated):
+        return resource
+    return replace(resource, unresolved=unresolved, outdated=outdated, **parts)
 
 
 def finding(problem: ReferenceProblem, namespace: str) -> Finding:

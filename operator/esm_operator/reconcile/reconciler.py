@@ -269,9 +269,8 @@ class Reconciler:
         While the objects are loading, even a resource whose last values are known waits, because its objects may have
         changed before the operator was restarted. A deletion does not wait.
         """
-        problem = resource.unresolved or resource.outdated
         state = self.states.of(resource.key)
-        state.awaits_references = problem is not None and problem.passes and not resource.deleting
+        state.awaits_references = resource.awaits_objects and not resource.deleting
         if state.awaits_references:
             return Result(ReconcileOutcome.WAITING)
         if resource.unresolved is None:

@@ -228,7 +228,7 @@ class StatusWriter:
 
 def _reference_problem(resource: Resource) -> Finding | None:
     """The problem that the condition ReferencesResolved shows; None: there is none, or only a temporary one."""
-    problem = resource.unresolved or resource.outdated
+    problem = resource.reference_problem
     return finding(problem, resource.key.namespace) if problem is not None and not problem.passes else None
 
 
